@@ -1,0 +1,150 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace KMeansFast;
+
+/// <summary>
+/// The exact sums of the rows of each cluster, as integers on a <see cref="SumGrid"/>: an abelian group. Rows may be added, leave and
+/// move in any order, and partial sums may be merged, and the bits are the same.
+/// </summary>
+public sealed class ClusterSums
+{
+    private readonly long[] _sums;
+    private readonly long[] _weights;
+    private readonly int[] _counts;
+
+    /// <summary>Empty sums. k·d + k integers of 64 bits.</summary>
+    public ClusterSums(int clusters, SumGrid grid)
+    {
+        ArgumentNullException.ThrowIfNull(grid);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(clusters);
+        Grid = grid;
+        Clusters = clusters;
+        Dimensions = grid.Dimensions;
+        _sums = new long[checked(clusters * grid.Dimensions)];
+        _weights = new long[clusters];
+        _counts = new int[clusters];
+    }
+
+    /// <summary>The number of clusters, k.</summary>
+    public int Clusters { get; }
+
+    /// <summary>The number of dimensions, d.</summary>
+    public int Dimensions { get; }
+
+    /// <summary>The grid that the integers count on.</summary>
+    public SumGrid Grid { get; }
+
+    /// <summary>The sum of the coordinates of one cluster in grid units; d values.</summary>
+    public Span<long> this[int cluster] => _sums.AsSpan(cluster * Dimensions, Dimensions);
+
+    /// <summary>The weight of each cluster in grid units; without weights, the number of its rows.</summary>
+    public Span<long> Weights => _weights;
+
+    /// <summary>The number of rows of each cluster.</summary>
+    public Span<int> Counts => _counts;
+
+    /// <summary>Sets every sum to zero.</summary>
+    public void Clear()
+    {
+        Array.Clear(_sums);
+        Array.Clear(_weights);
+        Array.Clear(_counts);
+    }
+
+    /// <summary>Adds one row to a cluster. O(d).</summary>
+    public void Add(ReadOnlySpan<float> row, float weight, int cluster)
+    {
+        _weights[cluster] += Grid.WeightUnits(weight);
+        _counts[cluster]++;
+        AddScaled(this[cluster], row, Grid.Scale, Grid.IsWeighted ? weight : 1f);
+    }
+
+    /// <summary>Takes one row out of a cluster, exactly. O(d).</summary>
+    public void Remove(ReadOnlySpan<float> row, float weight, int cluster)
+    {
+        _weights[cluster] -= Grid.WeightUnits(weight);
+        _counts[cluster]--;
+        // Rounding is symmetric, so the negated weight gives the negated integers.
+        AddScaled(this[cluster], row, Grid.Scale, Grid.IsWeighted ? -weight : -1f);
+    }
+
+    /// <summary>Adds everything that <paramref name="other"/> holds. O(k·d).</summary>
+    public void Merge(ClusterSums other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        for (int i = 0; i < _sums.Length; i++)
+            _sums[i] += other._sums[i];
+        for (int j = 0; j < _weights.Length; j++)
+        {
+            _weights[j] += other._weights[j];
+            _counts[j] += other._counts[j];
+        }
+    }
+
+    /// <summary>Becomes a copy of <paramref name="other"/>, which has the same shape. O(k·d).</summary>
+    public void CopyFrom(ClusterSums other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        other._sums.CopyTo(_sums, 0);
+        other._weights.CopyTo(_weights, 0);
+        other._counts.CopyTo(_counts, 0);
+    }
+
+    /// <summary>
+    /// Writes the mean of each cluster, <c>(float)((S / Scale) / weight)</c>; a cluster without weight keeps the centroid of
+    /// <paramref name="previous"/>. O(k·d).
+    /// </summary>
+    public void Means(CentroidSet previous, CentroidSet means)
+    {
+        ArgumentNullException.ThrowIfNull(previous);
+        ArgumentNullException.ThrowIfNull(means);
+        ReadOnlySpan<double> scale = Grid.Scale;
+        for (int j = 0; j < Clusters; j++)
+        {
+            Span<float> mean = means.Mutable(j);
+            if (_weights[j] <= 0)
+            {
+                previous[j].CopyTo(mean);
+                continue;
+            }
+            double weight = _weights[j] / Grid.WeightScale;
+            ReadOnlySpan<long> sum = this[j];
+            for (int l = 0; l < mean.Length; l++)
+                mean[l] = (float)((sum[l] / scale[l]) / weight);
+        }
+    }
+
+    /// <summary>Whether both hold the same integers. O(k·d).</summary>
+    public bool SameAs(ClusterSums other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return _sums.AsSpan().SequenceEqual(other._sums) && _weights.AsSpan().SequenceEqual(other._weights)
+            && _counts.AsSpan().SequenceEqual(other._counts);
+    }
+
+    // sums[l] += rint(weight · row[l] · scale[l]). The product is exact (24 + 24 bits, times a power of two), so that the only rounding
+    // is the addition of the rounding constant: one, ties to even, with or without FMA. Lane = dimension.
+    private static void AddScaled(Span<long> sums, ReadOnlySpan<float> row, ReadOnlySpan<double> scale, float weight)
+    {
+        if (row.Length != sums.Length)
+            throw new ArgumentException($"The row has {row.Length} coordinates; the sums have {sums.Length} dimensions.");
+        int l = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            ref long s = ref MemoryMarshal.GetReference(sums);
+            ref float x = ref MemoryMarshal.GetReference(row);
+            ref double g = ref MemoryMarshal.GetReference(scale);
+            Vector512<double> w = Vector512.Create((double)weight);
+            Vector512<double> rounding = Vector512.Create(SumGrid.RoundingConstant);
+            for (; l <= row.Length - 8; l += 8)
+            {
+                Vector512<double> value = Vector512.WidenLower(Vector256.LoadUnsafe(ref x, (nuint)l).ToVector512Unsafe()) * w;
+                Vector512<double> rounded = (value * Vector512.LoadUnsafe(ref g, (nuint)l)) + rounding;
+                (Vector512.LoadUnsafe(ref s, (nuint)l) + (rounded.AsInt64() - rounding.AsInt64())).StoreUnsafe(ref s, (nuint)l);
+            }
+        }
+        for (; l < row.Length; l++)
+            sums[l] += SumGrid.ToGrid((double)weight * row[l] * scale[l]);
+    }
+}

@@ -1,0 +1,175 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace KMeansFast;
+
+/// <summary>
+/// A set of points: rows × dimensions float32 values in row-major order, with optional sample weights. Never copied, never changed.
+/// </summary>
+/// <remarks>
+/// At most 2³¹−57 rows (<see cref="Array.MaxLength"/>); the number of values is not limited to 2³¹, because native memory
+/// (<see cref="FromNative"/>, <see cref="Allocate"/>) is addressed with 64 bits. Rows and columns are counted from 0.
+/// </remarks>
+public sealed unsafe class PointSet : IDisposable
+{
+    private readonly ReadOnlyMemory<float> _memory;
+    private readonly Lazy<PointStatistics> _statistics;
+    private float* _native;
+    private IDisposable? _owner;
+
+    private PointSet(int rows, int dimensions, ReadOnlyMemory<float> memory, float* native, IDisposable? owner, ReadOnlyMemory<float> weights)
+    {
+        if (rows < 1 || dimensions < 1)
+            throw new InvalidPointsException($"Points need at least 1 row and 1 dimension; got {rows} × {dimensions}.");
+        Rows = rows;
+        Dimensions = dimensions;
+        Weights = weights;
+        _memory = memory;
+        _native = native;
+        _owner = owner;
+        _statistics = new Lazy<PointStatistics>(() => PointStatistics.Of(this, threads: 0));
+    }
+
+    /// <summary>The number of points, n.</summary>
+    public int Rows { get; }
+
+    /// <summary>The number of coordinates of each point, d.</summary>
+    public int Dimensions { get; }
+
+    /// <summary>One weight for each row, or empty where every row weighs 1.</summary>
+    public ReadOnlyMemory<float> Weights { get; }
+
+    /// <summary>Whether rows have weights of their own.</summary>
+    public bool IsWeighted => !Weights.IsEmpty;
+
+    /// <summary>Largest magnitudes, means and the grid of the exact sums: computed once, at the first use, in O(n·d).</summary>
+    public PointStatistics Statistics => _statistics.Value;
+
+    /// <summary>The coordinates of one row.</summary>
+    public ReadOnlySpan<float> this[int row] => Slice(row, 1);
+
+    /// <summary>The weight of one row; 1 where there are no weights.</summary>
+    public float WeightOf(int row) => IsWeighted ? Weights.Span[row] : 1f;
+
+    /// <summary>The values of <paramref name="count"/> rows from row <paramref name="start"/> on, without copying. At most 2³¹ values at once.</summary>
+    public ReadOnlySpan<float> Slice(int start, int count)
+    {
+        if ((uint)start > (uint)Rows || (uint)count > (uint)(Rows - start))
+            throw new ArgumentOutOfRangeException(nameof(start), $"Rows {start} to {(long)start + count} of {Rows}.");
+        int length = checked(count * Dimensions);
+        if (!_memory.IsEmpty)
+            return _memory.Span.Slice(start * Dimensions, length);
+        ObjectDisposedException.ThrowIf(_native == null, this);
+        return new ReadOnlySpan<float>(_native + ((long)start * Dimensions), length);
+    }
+
+    /// <summary>Points over an array or other memory, which must not change while they are in use.</summary>
+    /// <param name="values">rows · dimensions values in row-major order.</param>
+    /// <param name="rows">The number of points.</param>
+    /// <param name="dimensions">The number of coordinates of each.</param>
+    /// <exception cref="ArgumentException">The length of <paramref name="values"/> is not rows · dimensions.</exception>
+    public static PointSet FromRows(ReadOnlyMemory<float> values, int rows, int dimensions)
+    {
+        if (values.Length != (long)rows * dimensions)
+            throw new ArgumentException($"{rows} × {dimensions} points need {(long)rows * dimensions} values; got {values.Length}.", nameof(values));
+        return new PointSet(rows, dimensions, values, null, null, default);
+    }
+
+    /// <summary>Points copied from a rectangular array, rows × dimensions.</summary>
+    public static PointSet FromRows(float[,] values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        var copy = new float[values.Length];
+        Buffer.BlockCopy(values, 0, copy, 0, checked(values.Length * sizeof(float)));
+        return FromRows(copy, values.GetLength(0), values.GetLength(1));
+    }
+
+    /// <summary>Points copied from one array for each row.</summary>
+    /// <exception cref="InvalidPointsException">A row is longer or shorter than the first.</exception>
+    public static PointSet FromRows(IReadOnlyList<float[]> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        int dimensions = rows.Count == 0 ? 0 : rows[0].Length;
+        var values = new float[checked(rows.Count * dimensions)];
+        for (int i = 0; i < rows.Count; i++)
+        {
+            if (rows[i].Length != dimensions)
+                throw new InvalidPointsException($"Row {i} has {rows[i].Length} values; row 0 has {dimensions}.");
+            rows[i].CopyTo(values, i * dimensions);
+        }
+        return FromRows(values, rows.Count, dimensions);
+    }
+
+    /// <summary>Points over native memory, such as a memory-mapped file; <paramref name="owner"/> is disposed with them.</summary>
+    public static PointSet FromNative(float* values, int rows, int dimensions, IDisposable? owner)
+    {
+        if (values == null)
+            throw new ArgumentNullException(nameof(values));
+        return new PointSet(rows, dimensions, default, values, owner, default);
+    }
+
+    /// <summary>Points in native memory of any size, filled by <paramref name="fill"/>, which gets the row number and the row to write.</summary>
+    public static PointSet Allocate(int rows, int dimensions, RowWriter fill)
+    {
+        ArgumentNullException.ThrowIfNull(fill);
+        if (rows < 1 || dimensions < 1)
+            throw new InvalidPointsException($"Points need at least 1 row and 1 dimension; got {rows} × {dimensions}.");
+        var memory = new NativeBlock(checked((nuint)rows * (nuint)dimensions * sizeof(float)));
+        try
+        {
+            for (int row = 0; row < rows; row++)
+                fill(row, new Span<float>(memory.Pointer + ((long)row * dimensions), dimensions));
+            return new PointSet(rows, dimensions, default, memory.Pointer, memory, default);
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes one row of points.</summary>
+    public delegate void RowWriter(int row, Span<float> values);
+
+    /// <summary>The same values with a weight for each row. The points returned share the memory, and its lifetime, of these.</summary>
+    /// <exception cref="InvalidPointsException">The count differs, a weight is negative or not finite, or none is positive.</exception>
+    public PointSet WithWeights(ReadOnlyMemory<float> weights)
+    {
+        if (weights.Length != Rows)
+            throw new InvalidPointsException($"{Rows} rows need {Rows} weights; got {weights.Length}.");
+        bool anyPositive = false;
+        ReadOnlySpan<float> span = weights.Span;
+        for (int i = 0; i < span.Length; i++)
+        {
+            if (!float.IsFinite(span[i]) || span[i] < 0)
+                throw new InvalidPointsException($"The weight of row {i} is {span[i]}; weights are finite and not negative.");
+            anyPositive |= span[i] > 0;
+        }
+        if (!anyPositive)
+            throw new InvalidPointsException("Every weight is 0: there is nothing to cluster.");
+        return new PointSet(Rows, Dimensions, _memory, _native, null, weights);
+    }
+
+    /// <summary>Frees native memory, if these points own any.</summary>
+    public void Dispose()
+    {
+        if (_owner is null)
+            return;
+        _owner.Dispose();
+        _owner = null;
+        _native = null;
+    }
+
+    private sealed class NativeBlock : SafeHandleZeroOrMinusOneIsInvalid
+    {
+        public NativeBlock(nuint bytes) : base(ownsHandle: true) => SetHandle((nint)NativeMemory.AlignedAlloc(bytes, 64));
+
+        public float* Pointer => (float*)handle;
+
+        protected override bool ReleaseHandle()
+        {
+            NativeMemory.AlignedFree((void*)handle);
+            return true;
+        }
+    }
+}
