@@ -79,8 +79,7 @@ public sealed unsafe class PointSet : IDisposable
     public static PointSet FromRows(float[,] values)
     {
         ArgumentNullException.ThrowIfNull(values);
-        var copy = new float[values.Length];
-        Buffer.BlockCopy(values, 0, copy, 0, checked(values.Length * sizeof(float)));
+        float[] copy = values.Length == 0 ? [] : MemoryMarshal.CreateReadOnlySpan(ref values[0, 0], values.Length).ToArray();
         return FromRows(copy, values.GetLength(0), values.GetLength(1));
     }
 
