@@ -13,7 +13,8 @@ namespace KMeansFast;
 public sealed unsafe class PointSet : IDisposable
 {
     private readonly ReadOnlyMemory<float> _memory;
-    private readonly Lazy<PointStatistics> _statistics;
+    private readonly Lock _gate = new();
+    private PointStatistics? _statistics;
     private float* _native;
     private IDisposable? _owner;
 
@@ -27,7 +28,6 @@ public sealed unsafe class PointSet : IDisposable
         _memory = memory;
         _native = native;
         _owner = owner;
-        _statistics = new Lazy<PointStatistics>(() => PointStatistics.Of(this, threads: 0));
     }
 
     /// <summary>The number of points, n.</summary>
@@ -43,7 +43,8 @@ public sealed unsafe class PointSet : IDisposable
     public bool IsWeighted => !Weights.IsEmpty;
 
     /// <summary>Largest magnitudes, means and the grid of the exact sums: computed once, at the first use, in O(n·d).</summary>
-    public PointStatistics Statistics => _statistics.Value;
+    /// <exception cref="InvalidPointsException">A value is NaN or infinite; the message names the first row and column.</exception>
+    public PointStatistics Statistics => Measure(threads: 0);
 
     /// <summary>The coordinates of one row.</summary>
     public ReadOnlySpan<float> this[int row] => Slice(row, 1);
@@ -147,6 +148,13 @@ public sealed unsafe class PointSet : IDisposable
         if (!anyPositive)
             throw new InvalidPointsException("Every weight is 0: there is nothing to cluster.");
         return new PointSet(Rows, Dimensions, _memory, _native, null, weights);
+    }
+
+    /// <summary>The statistics, computed with this many threads if they are not there yet.</summary>
+    internal PointStatistics Measure(int threads)
+    {
+        lock (_gate)
+            return _statistics ??= PointStatistics.Of(this, threads);
     }
 
     /// <summary>Frees native memory, if these points own any.</summary>

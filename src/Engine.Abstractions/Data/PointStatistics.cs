@@ -15,7 +15,8 @@ public sealed class PointStatistics
     public const int BlockRows = 4096;
 
     private readonly PointSet _points;
-    private readonly Lazy<double> _meanVariance;
+    private readonly Lock _gate = new();
+    private double? _meanVariance;
 
     private PointStatistics(PointSet points, double[] mean, float[] largest, SumGrid grid)
     {
@@ -23,7 +24,6 @@ public sealed class PointStatistics
         Mean = mean;
         LargestMagnitude = largest;
         Grid = grid;
-        _meanVariance = new Lazy<double>(ComputeMeanVariance);
     }
 
     /// <summary>The mean of each dimension; d values.</summary>
@@ -36,7 +36,11 @@ public sealed class PointStatistics
     public SumGrid Grid { get; }
 
     /// <summary>The mean over dimensions of the population variance: the unit of the tolerance. Computed at the first use, in O(n·d).</summary>
-    public double MeanVariance => _meanVariance.Value;
+    public double MeanVariance(int threads = 0)
+    {
+        lock (_gate)
+            return _meanVariance ??= ComputeMeanVariance(threads);
+    }
 
     /// <summary>Statistics of all rows. O(n·d).</summary>
     /// <exception cref="InvalidPointsException">A value is NaN or infinite; the message names the first row and column.</exception>
@@ -79,12 +83,12 @@ public sealed class PointStatistics
 
     private static int BlockCount(PointSet points) => (int)(((long)points.Rows + BlockRows - 1) / BlockRows);
 
-    private double ComputeMeanVariance()
+    private double ComputeMeanVariance(int threads)
     {
         int d = _points.Dimensions;
         var mean = (double[])Mean;
         double[] blockSums = new double[BlockCount(_points) * d];
-        Chunks.For(_points.Rows, BlockRows, threads: 0, (start, count) =>
+        Chunks.For(_points.Rows, BlockRows, threads, (start, count) =>
         {
             Span<double> sums = blockSums.AsSpan(start / BlockRows * d, d);
             ReadOnlySpan<float> rows = _points.Slice(start, count);

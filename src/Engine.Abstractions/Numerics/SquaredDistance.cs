@@ -25,7 +25,7 @@ public static class SquaredDistance
     {
         if (x.Length != c.Length)
             throw new ArgumentException($"The points have {x.Length} and {c.Length} coordinates.");
-        return Vector128.IsHardwareAccelerated ? BetweenVector(x, c) : BetweenScalar(x, c);
+        return x.Length <= 4 ? BetweenFew(x, c) : Vector128.IsHardwareAccelerated ? BetweenVector(x, c) : BetweenScalar(x, c);
     }
 
     /// <summary>
@@ -65,6 +65,22 @@ public static class SquaredDistance
         Vector256<double> four = a.GetLower() + a.GetUpper();      // a0+a4, a1+a5, a2+a6, a3+a7
         Vector128<double> two = four.GetLower() + four.GetUpper(); // (a0+a4)+(a2+a6), (a1+a5)+(a3+a7)
         return two[0] + two[1];
+    }
+
+    // Up to four coordinates: the tree without its zeros.
+    private static double BetweenFew(ReadOnlySpan<float> x, ReadOnlySpan<float> c) => x.Length switch
+    {
+        1 => Square(x[0], c[0]),
+        2 => Square(x[0], c[0]) + Square(x[1], c[1]),
+        3 => (Square(x[0], c[0]) + Square(x[2], c[2])) + Square(x[1], c[1]),
+        4 => (Square(x[0], c[0]) + Square(x[2], c[2])) + (Square(x[1], c[1]) + Square(x[3], c[3])),
+        _ => 0,
+    };
+
+    private static double Square(float x, float c)
+    {
+        double difference = (double)x - c;
+        return difference * difference;
     }
 
     private static double BetweenVector(ReadOnlySpan<float> x, ReadOnlySpan<float> c) =>

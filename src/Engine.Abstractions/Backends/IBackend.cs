@@ -1,0 +1,130 @@
+namespace KMeansFast;
+
+/// <summary>
+/// One way to execute k-means: the whole contract between the convergence driver and the hardware is in this file.
+/// </summary>
+/// <remarks>
+/// A backend is cheap to construct and touches its hardware at the first <see cref="Probe"/> or <see cref="Load"/>. Every algorithm of every
+/// backend returns the bits of the scalar reference (docs/numerics.md).
+/// </remarks>
+public interface IBackend : IDisposable
+{
+    /// <summary>The name users type, such as <c>cpu</c>.</summary>
+    string Name { get; }
+
+    /// <summary>One line for help texts.</summary>
+    string Description { get; }
+
+    /// <summary>The catalog: every algorithm this backend offers, the general-purpose one first.</summary>
+    IReadOnlyList<Algorithm> Algorithms { get; }
+
+    /// <summary>What is there to run on, or why nothing is. Never throws for missing hardware or drivers.</summary>
+    BackendStatus Probe();
+
+    /// <summary>Makes points resident where this backend computes; seeding and restarts share them.</summary>
+    /// <exception cref="BackendUnavailableException">There is no such device, or the points do not fit it.</exception>
+    ILoadedPoints Load(PointSet points, ExecutionOptions options);
+}
+
+/// <summary>Points resident on a device.</summary>
+public interface ILoadedPoints : IDisposable
+{
+    /// <summary>The points as the host holds them.</summary>
+    PointSet Points { get; }
+
+    /// <summary>The device they are on, in words.</summary>
+    string Device { get; }
+
+    /// <summary>Opens a step of one algorithm of the catalog, without history. Several may be open at once.</summary>
+    /// <exception cref="ArgumentException">The algorithm is not in the catalog; the message lists those that are.</exception>
+    IStep Open(string algorithm, int clusters);
+}
+
+/// <summary>
+/// One algorithm at work on one loaded point set. It owns its state (labels, bounds); the driver owns centroids and sums.
+/// </summary>
+public interface IStep : IDisposable
+{
+    /// <summary>The name of the algorithm that runs.</summary>
+    string Algorithm { get; }
+
+    /// <summary>Gives every row its canonical label: the lowest cluster among those with the least canonical distance.</summary>
+    AssignReport Assign(CentroidSet centroids);
+
+    /// <summary>
+    /// Adds to <paramref name="sums"/> what has changed since this step's previous <c>Reduce</c>: every row the first time, then only the rows
+    /// whose label moved, which leave one cluster and enter another. Sums that start at zero thus always are those of the latest labels.
+    /// </summary>
+    void Reduce(ClusterSums sums);
+
+    /// <summary>Copies the latest labels; n values.</summary>
+    void ReadLabels(Span<int> labels);
+}
+
+/// <summary>What one assignment did.</summary>
+/// <param name="Moved">Rows whose label differs from the previous assignment's; all rows the first time.</param>
+/// <param name="Resolved">Rows whose label the fast kernel could not certify and canonical distances decided.</param>
+/// <param name="Distances">Distances computed, of either kind: the work, comparable between algorithms.</param>
+/// <param name="InertiaEstimate">The weighted sum of squared distances to the centroids as the fast kernel saw it: not canonical; NaN if unknown.</param>
+public readonly record struct AssignReport(int Moved, int Resolved, long Distances, double InertiaEstimate);
+
+/// <summary>An entry of a backend's catalog.</summary>
+/// <param name="Name">The name users type, such as <c>lloyd</c>.</param>
+/// <param name="Description">One line for help texts and docs.</param>
+/// <param name="Source">The paper it follows.</param>
+public sealed record Algorithm(string Name, string Description, string Source);
+
+/// <summary>How to execute, as far as a backend is concerned.</summary>
+public sealed record ExecutionOptions
+{
+    /// <summary>Host threads to use; 0 is one for each processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Which of the backend's devices, counted from 0.</summary>
+    public int Device { get; init; }
+}
+
+/// <summary>What a backend found when it looked for its hardware.</summary>
+/// <param name="Devices">The devices that can be used, by index; empty where there is none.</param>
+/// <param name="Missing">Why something is missing or was passed over; null where nothing is.</param>
+public sealed record BackendStatus(IReadOnlyList<BackendDevice> Devices, string? Missing)
+{
+    /// <summary>Whether there is a device to run on.</summary>
+    public bool IsAvailable => Devices.Count > 0;
+}
+
+/// <summary>A device of a backend.</summary>
+/// <param name="Name">Its name in words.</param>
+/// <param name="Kind">What it is: decides which backend <c>auto</c> prefers.</param>
+/// <param name="MemoryBytes">Memory for points; 0 if unknown.</param>
+/// <param name="Capabilities">What it can do, in words.</param>
+public sealed record BackendDevice(string Name, DeviceKind Kind, long MemoryBytes, string Capabilities);
+
+/// <summary>Kinds of device, in the order in which <c>auto</c> prefers them.</summary>
+public enum DeviceKind
+{
+    /// <summary>A graphics processor.</summary>
+    Gpu,
+
+    /// <summary>The host's processors, through code written for them.</summary>
+    Cpu,
+
+    /// <summary>The host's processors through a GPU programming interface: correct, not meant for speed.</summary>
+    Emulated,
+
+    /// <summary>The scalar reference: the definition of what is right, never optimised.</summary>
+    Reference,
+}
+
+/// <summary>A backend or one of its devices cannot be used; the message says why.</summary>
+public sealed class BackendUnavailableException : Exception
+{
+    /// <summary>A backend that cannot be used.</summary>
+    public BackendUnavailableException() { }
+
+    /// <summary>A backend that cannot be used, and why.</summary>
+    public BackendUnavailableException(string message) : base(message) { }
+
+    /// <summary>A backend that cannot be used, why, and what was met first.</summary>
+    public BackendUnavailableException(string message, Exception innerException) : base(message, innerException) { }
+}

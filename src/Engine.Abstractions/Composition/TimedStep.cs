@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace KMeansFast;
+
+/// <summary>A step that measures the wall-clock time of its two verbs.</summary>
+public sealed class TimedStep(IStep inner) : IStep
+{
+    /// <inheritdoc/>
+    public string Algorithm => inner.Algorithm;
+
+    /// <summary>The time of the latest <see cref="Assign"/>.</summary>
+    public TimeSpan LatestAssign { get; private set; }
+
+    /// <summary>The time of the latest <see cref="Reduce"/>.</summary>
+    public TimeSpan LatestReduce { get; private set; }
+
+    /// <summary>The time of all assignments.</summary>
+    public TimeSpan TotalAssign { get; private set; }
+
+    /// <summary>The time of all reductions.</summary>
+    public TimeSpan TotalReduce { get; private set; }
+
+    /// <inheritdoc/>
+    public AssignReport Assign(CentroidSet centroids)
+    {
+        long started = Stopwatch.GetTimestamp();
+        AssignReport report = inner.Assign(centroids);
+        LatestAssign = Stopwatch.GetElapsedTime(started);
+        TotalAssign += LatestAssign;
+        LatestReduce = TimeSpan.Zero;
+        return report;
+    }
+
+    /// <inheritdoc/>
+    public void Reduce(ClusterSums sums)
+    {
+        long started = Stopwatch.GetTimestamp();
+        inner.Reduce(sums);
+        LatestReduce = Stopwatch.GetElapsedTime(started);
+        TotalReduce += LatestReduce;
+    }
+
+    /// <inheritdoc/>
+    public void ReadLabels(Span<int> labels) => inner.ReadLabels(labels);
+
+    /// <inheritdoc/>
+    public void Dispose() => inner.Dispose();
+}
