@@ -1,0 +1,164 @@
+namespace KMeansFast;
+
+/// <summary>
+/// The frame in which fast kernels score centroids in float32, and the proof that goes with it (docs/numerics.md §2).
+/// </summary>
+/// <remarks>
+/// Rows and centroids are shifted to the data's mean and scaled by a power of two: <c>x̂ = fl(x·Scale − Shift)</c>, <c>ĉ</c> likewise, so that
+/// offsets cancel and nothing overflows. A kernel computes <c>s_j = h_j − x̂·ĉ_j</c>, <c>h_j = ½‖c_j‖²</c>, adding the dot product in any order, fused or
+/// not, with at most <c>depth</c> roundings on the way of any term, and subtracting once at the end. <see cref="Bound"/> then tells which rows
+/// have their canonical label already. The frame depends on the centroids, so each assignment makes one: O(k·d).
+/// </remarks>
+public sealed class ScoreFrame
+{
+    // Norms land in [2^59, 2^60): squares stay far from overflow, and rows 2^-100 times smaller keep their relative precision.
+    private const int TopExponent = 60;
+
+    private readonly CentroidSet _centroids;
+
+    private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, ScoreBound bound)
+    {
+        _centroids = centroids;
+        Scale = scale;
+        Shift = shift;
+        HalfNorms = halfNorms;
+        Bound = bound;
+    }
+
+    /// <summary>A power of two: rows are multiplied by it, exactly unless they underflow.</summary>
+    public float Scale { get; }
+
+    /// <summary>The scaled mean, subtracted after scaling; d values.</summary>
+    public float[] Shift { get; }
+
+    /// <summary>Half the squared norms of the centroids in the frame, rounded once; k values.</summary>
+    public float[] HalfNorms { get; }
+
+    /// <summary>The error bound of scores in this frame.</summary>
+    public ScoreBound Bound { get; }
+
+    /// <summary>The frame of one assignment.</summary>
+    /// <param name="points">The points.</param>
+    /// <param name="centroids">The centroids to be assigned to.</param>
+    /// <param name="depth">The number of roundings on the way of a product into its dot product: d for a plain loop, less for blocked sums.</param>
+    public static ScoreFrame For(PointSet points, CentroidSet centroids, int depth)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        ArgumentNullException.ThrowIfNull(centroids);
+        int d = centroids.Dimensions;
+        PointStatistics statistics = points.Statistics;
+        double scale = Math.ScaleB(1, TopExponent - 1 - Math.ILogB(LargestNorm(statistics, centroids)));
+        // The scale must be a float32 of its own, also for data of denormals or of huge values.
+        scale = Math.Clamp(scale, Math.ScaleB(1, -126), Math.ScaleB(1, 127));
+
+        var shift = new float[d];
+        for (int l = 0; l < d; l++)
+            shift[l] = (float)(statistics.Mean[l] * scale);
+
+        var halfNorms = new float[centroids.Clusters];
+        double largestNorm = 0;
+        for (int j = 0; j < halfNorms.Length; j++)
+        {
+            double square = 0;
+            ReadOnlySpan<float> centroid = centroids[j];
+            for (int l = 0; l < d; l++)
+            {
+                double value = (centroid[l] * scale) - shift[l];
+                square += value * value;
+            }
+            halfNorms[j] = (float)(square / 2);
+            largestNorm = Math.Max(largestNorm, Math.Sqrt(square));
+        }
+        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, ScoreBound.Of(d, depth, largestNorm));
+    }
+
+    /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
+    public void WriteCentroid(int cluster, Span<float> destination, int stride = 1)
+    {
+        ReadOnlySpan<float> centroid = _centroids[cluster];
+        double scale = Scale;
+        for (int l = 0; l < centroid.Length; l++)
+            destination[l * stride] = (float)((centroid[l] * scale) - Shift[l]);
+    }
+
+    // A bound on every |x_l| and |c_l|, on their distance from the mean and on its norm; positive.
+    private static double LargestNorm(PointStatistics statistics, CentroidSet centroids)
+    {
+        double square = double.Epsilon;
+        for (int l = 0; l < centroids.Dimensions; l++)
+        {
+            double largest = statistics.LargestMagnitude[l];
+            for (int j = 0; j < centroids.Clusters; j++)
+                largest = Math.Max(largest, Math.Abs(centroids[j][l]));
+            double extent = largest + Math.Abs(statistics.Mean[l]);
+            square += extent * extent;
+        }
+        return Math.Max(Math.Sqrt(square), Math.ScaleB(1, -149));
+    }
+}
+
+/// <summary>
+/// Decides whether a row's best float32 score is its canonical label. Plain numbers, so that device kernels can carry it.
+/// </summary>
+/// <remarks>
+/// With <c>X ≥ ‖x̂‖</c> and <c>R_j</c> the norm of centroid j, a score is off by at most <c>A·X·R_j + B·R_j² + η(X+R_j) + τ</c>. A centroid with
+/// <c>R_j &gt; T ≥ max(4X, 4√s_best)</c> lies more than twice as far as the best one and cannot win, so only norms up to T count: one distant
+/// outlier among the centroids does not spoil the certificates of all rows. η, τ and T's floor cover underflow, also on devices that flush
+/// subnormal results to zero. The derivation is in docs/numerics.md.
+/// </remarks>
+public readonly struct ScoreBound
+{
+    private readonly float _cross;      // A
+    private readonly float _square;     // B
+    private readonly float _underflow;  // η
+    private readonly float _absolute;   // τ
+    private readonly float _canonical;  // relative rounding of canonical distances
+    private readonly float _normFactor; // makes the computed norm of a row an upper bound
+    private readonly float _normAbsolute;
+    private readonly float _least;      // T's floor, above underflow
+    private readonly float _largest;    // the largest centroid norm: T's ceiling
+
+    private ScoreBound(float cross, float square, float underflow, float absolute, float canonical, float normFactor, float normAbsolute, float least, float largest)
+    {
+        _cross = cross;
+        _square = square;
+        _underflow = underflow;
+        _absolute = absolute;
+        _canonical = canonical;
+        _normFactor = normFactor;
+        _normAbsolute = normAbsolute;
+        _least = least;
+        _largest = largest;
+    }
+
+    internal static ScoreBound Of(int dimensions, int depth, double largestNorm)
+    {
+        const double slack = 1.02; // for the roundings of the bound itself and of the comparison, each below 2^-20
+        const double u = 1.0 / (1 << 24);
+        double d = dimensions;
+        double chain = depth * u / (1 - (depth * u));
+        // The argument for T needs small coefficients; longer chains certify nothing, and every row is resolved.
+        double cross = depth > 100_000 || dimensions > 100_000 ? 1e30 : slack * (chain + (3 * u));
+        double square = slack * (u + (d * Math.ScaleB(1, -52)));
+        double root = Math.Sqrt(d);
+        return new ScoreBound(
+            (float)cross, (float)square, (float)(root * Math.ScaleB(1, -124)), (float)(d * Math.ScaleB(1, -124)),
+            (float)(slack * ((d / 8) + 16) * Math.ScaleB(1, -53)),
+            (float)(1 + ((d + 16) * u)), (float)(root * Math.ScaleB(1, -62)),
+            (float)(root * Math.ScaleB(1, -58)), (float)(largestNorm * slack));
+    }
+
+    /// <summary>
+    /// The gap between the best and the second-best score of a row above which the best one is canonical. Candidates of any other row are the
+    /// centroids whose score is at most the best plus this.
+    /// </summary>
+    /// <param name="squaredNorm">‖x̂‖² as float32 adds it up, in any order.</param>
+    /// <param name="best">The least score of the row.</param>
+    public float Gap(float squaredNorm, float best)
+    {
+        float x = (MathF.Sqrt(squaredNorm) * _normFactor) + _normAbsolute;
+        float t = MathF.Min(_largest, MathF.Max(MathF.Max(4 * x, 4.01f * MathF.Sqrt(MathF.Max(best, 0))), _least));
+        float error = (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
+        return (2 * error) + (_canonical * (x + t) * (x + t));
+    }
+}
