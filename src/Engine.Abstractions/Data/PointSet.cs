@@ -151,7 +151,7 @@ public sealed unsafe class PointSet : IDisposable
     }
 
     /// <summary>The statistics, computed with this many threads if they are not there yet.</summary>
-    internal PointStatistics Measure(int threads)
+    public PointStatistics Measure(int threads)
     {
         lock (_gate)
             return _statistics ??= PointStatistics.Of(this, threads);
