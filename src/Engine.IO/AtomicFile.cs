@@ -15,15 +15,17 @@ public static class AtomicFile
         string? temporary = null;
         try
         {
-            // A link keeps pointing where it does: the file it leads to is replaced.
-            string target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
-            if (target.StartsWith("/dev/", StringComparison.Ordinal))
+            if (path.StartsWith("/dev/", StringComparison.Ordinal))
             {
                 // A device is not replaced by a file.
-                using var device = new FileStream(target, FileMode.Open, FileAccess.Write);
+                using var device = new FileStream(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Write, BufferSize = 0 });
                 write(device);
                 return;
             }
+            // A link keeps pointing where it does: the file it leads to is replaced.
+            string target = Path.GetFullPath(path);
+            if (File.Exists(target))
+                target = File.ResolveLinkTarget(target, returnFinalTarget: true)?.FullName ?? target;
             temporary = Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.{Guid.NewGuid():N}.tmp");
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write))
             {
