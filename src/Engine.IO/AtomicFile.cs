@@ -36,7 +36,7 @@ public static class AtomicFile
         }
         catch (Exception e)
         {
-            if (temporary is not null)
+            if (File.Exists(temporary))
                 File.Delete(temporary);
             if (e is IOException or UnauthorizedAccessException or NotSupportedException)
                 throw new PointFileException($"{path}: cannot be written: {e.Message}", e);

@@ -34,7 +34,7 @@ public static class PointFile
     private static string? Describe(Exception e) => e switch
     {
         FileNotFoundException or DirectoryNotFoundException => "there is no such file.",
-        InvalidDataException => "the gzip data is damaged or cut short.",
+        InvalidDataException => "the gzip data is damaged or cut short, or something follows it.",
         CsvFormatException => e.Message,
         OutOfMemoryException => "its values do not fit into memory.",
         IOException or UnauthorizedAccessException or NotSupportedException => $"cannot be read: {e.Message}",
