@@ -1,0 +1,89 @@
+using KMeansFast.Cpu.Algorithms;
+using KMeansFast.Cpu.Kernels;
+using KMeansFast.TestKit;
+
+namespace KMeansFast.Cpu.Tests;
+
+public sealed class CpuBackendTests
+{
+    [Fact]
+    public void Few_rows_are_resolved_where_the_data_is_well_behaved()
+    {
+        float[] values = Generate.Blobs(5, 20_000, 24, 30, spread: 2);
+        using var kmeans = new KMeans(new CpuBackend());
+        var reports = new List<IterationReport>();
+        kmeans.Fit(values, 20_000, 24, new KMeansOptions { Clusters = 60, Backend = "cpu", MaxIterations = 5, OnIteration = reports.Add });
+        Assert.All(reports, r => Assert.InRange(r.Resolved, 0, 200));
+    }
+
+    [Fact]
+    public void One_distant_centroid_does_not_spoil_the_certificates_of_all_rows()
+    {
+        const int rows = 10_000, d = 8;
+        float[] values = Generate.Blobs(6, rows, d, 10);
+        values.AsSpan(0, d).Fill(1e6f);
+        var points = PointSet.FromRows(values, rows, d);
+        var centroids = CentroidSet.FromRows(points, [.. Enumerable.Range(0, 20)]);
+        using var cpu = new CpuBackend();
+        using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions());
+        using IStep step = new VerifyingStep(loaded.Open("lloyd", 20), points, Verification.Full, seed: 0, run: 0, threads: 0);
+        Assert.InRange(step.Assign(centroids).Resolved, 0, rows / 100);
+    }
+
+    [Fact]
+    public void The_inertia_estimate_is_close()
+    {
+        float[] values = Generate.Blobs(7, 3000, 12, 8, offset: 100);
+        using var kmeans = new KMeans(new CpuBackend());
+        IterationReport? last = null;
+        KMeansResult result = kmeans.Fit(values, 3000, 12, new KMeansOptions { Clusters = 8, Backend = "cpu", Tolerance = 0, OnIteration = r => last = r });
+        Assert.InRange(last!.InertiaEstimate, result.Inertia * 0.999, result.Inertia * 1.001);
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1000, 128)]
+    [InlineData(100_000, 4096)]
+    [InlineData(2, 3)]
+    public void Chunks_are_whole_blocks(int clusters, int dimensions)
+    {
+        int rows = Tuning.ChunkRows(clusters, dimensions);
+        Assert.True(rows >= ScoreKernel.BlockRows && rows % ScoreKernel.BlockRows == 0, $"{rows} rows in a chunk.");
+    }
+
+    [Fact]
+    public void An_unknown_device_or_algorithm_is_refused_with_what_there_is()
+    {
+        using var cpu = new CpuBackend();
+        PointSet points = PointSet.FromRows(new float[6], 3, 2);
+        Assert.Contains("no device 1", Assert.Throws<BackendUnavailableException>(() => cpu.Load(points, new ExecutionOptions { Device = 1 })).Message, StringComparison.Ordinal);
+        using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions());
+        string message = Assert.Throws<ArgumentException>(() => loaded.Open("loyd", 2)).Message;
+        Assert.All(cpu.Algorithms, a => Assert.Contains(a.Name, message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Moved_rows_leave_and_enter_for_any_number_of_workers()
+    {
+        const int rows = 30_000, d = 5, k = 11;
+        var points = PointSet.FromRows(Generate.Uniform(3, rows * d, -1, 4), rows, d).WithWeights(Generate.Uniform(4, rows, 0, 2));
+        Random random = Generate.Source(9);
+        int[] labels = [.. Enumerable.Range(0, rows).Select(_ => random.Next(k))];
+        foreach (int threads in new[] { 1, 2, 3, 7, 20 })
+        {
+            var sums = new ClusterSums(k, points.Statistics.Grid);
+            int[] reduced = [.. Enumerable.Repeat(-1, rows)];
+            for (int round = 0; round < 3; round++)
+            {
+                for (int t = 0; t < 1000; t++)
+                    labels[random.Next(rows)] = random.Next(k);
+                MovedRows.Reduce(points, labels, reduced, sums, threads);
+                var expected = new ClusterSums(k, points.Statistics.Grid);
+                for (int i = 0; i < rows; i++)
+                    ScalarReference.AddRow(expected, points[i], points.WeightOf(i), labels[i], 1);
+                Assert.True(sums.SameAs(expected));
+                Assert.Equal(labels, reduced);
+            }
+        }
+    }
+}
