@@ -22,7 +22,8 @@ internal static unsafe class CsvFormat
     public static bool Recognises(ReadOnlyMemory<byte> start)
     {
         ReadOnlySpan<byte> bytes = start.Span;
-        return bytes.StartsWith(Encoding.UTF8.Preamble) || bytes.StartsWith(Encoding.Unicode.Preamble) || bytes.StartsWith(Encoding.BigEndianUnicode.Preamble)
+        return bytes.StartsWith(Encoding.UTF8.Preamble) || bytes.StartsWith(Encoding.Unicode.Preamble)
+            || bytes.StartsWith(Encoding.BigEndianUnicode.Preamble)
             || (bytes.Length > 0 && !bytes.ContainsAnyInRange((byte)0, (byte)8) && !bytes.ContainsAnyInRange((byte)14, (byte)31));
     }
 
@@ -109,7 +110,8 @@ internal static unsafe class CsvFormat
 
     private static string Without(int column, string[]? names)
     {
-        bool plain = names is not null && names[column].Length > 0 && names[column].All(static c => char.IsLetterOrDigit(c) || c is '_' or '-' or '.');
+        bool plain = names is not null && names[column].Length > 0
+            && names[column].All(static c => char.IsLetterOrDigit(c) || c is '_' or '-' or '.');
         return plain ? $"^{names![column]}" : $"^{column}";
     }
 
@@ -186,7 +188,8 @@ internal static unsafe class CsvFormat
         return isHeader;
 
         static bool Counts(string[] numbers, int from) =>
-            numbers.Length > 1 && numbers.Select((n, i) => string.Equals(n, (i + from).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)).All(static n => n);
+            numbers.Length > 1
+            && numbers.SequenceEqual(Enumerable.Range(from, numbers.Length).Select(static i => i.ToString(CultureInfo.InvariantCulture)), StringComparer.Ordinal);
     }
 
     private static Number Kind(string field) => Parse(Encoding.UTF8.GetBytes(field), out _);

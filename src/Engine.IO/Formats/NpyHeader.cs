@@ -112,7 +112,8 @@ internal sealed class NpyHeader
         while (_at < _text.Length && char.IsAsciiDigit(_text[_at]))
             _at++;
         // Every length of an array fits 19 digits; more would only cost time.
-        if (_at - start > 20 || !BigInteger.TryParse(_text.AsSpan(start, _at - start), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger value))
+        ReadOnlySpan<char> digits = _text.AsSpan(start, _at - start);
+        if (digits.Length > 20 || !BigInteger.TryParse(digits, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out BigInteger value))
             throw Malformed("expected an integer");
         if (_at < _text.Length && _text[_at] == 'L')
             _at++;
