@@ -69,7 +69,7 @@ public sealed class MutationTests : IDisposable
             {
                 Assert.StartsWith(path + ": ", e.Message, StringComparison.Ordinal);
             }
-        }, iter: 3000, threads: 1);
+        }, iter: 1500, threads: 1);
     }
 
     [Theory]
