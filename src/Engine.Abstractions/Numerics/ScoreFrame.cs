@@ -4,7 +4,7 @@ namespace KMeansFast;
 /// The frame in which fast kernels score centroids in float32, and the proof that goes with it (docs/numerics.md §2).
 /// </summary>
 /// <remarks>
-/// Rows and centroids are shifted to the data's mean and scaled by a power of two: <c>x̂ = fl(x·Scale − Shift)</c>, <c>ĉ</c> likewise, so that
+/// Rows and centroids are shifted to the data's centre and scaled by a power of two: <c>x̂ = fl(x·Scale − Shift)</c>, <c>ĉ</c> likewise, so that
 /// offsets cancel and nothing overflows. A kernel computes <c>s_j = h_j − x̂·ĉ_j</c>, <c>h_j = ½‖c_j‖²</c>, adding the dot product in any order, fused or
 /// not, with at most <c>depth</c> roundings on the way of any term, and subtracting once at the end. <see cref="Bound"/> then tells which rows
 /// have their canonical label already. The frame depends on the centroids, so each assignment makes one: O(k·d).
@@ -28,7 +28,7 @@ public sealed class ScoreFrame
     /// <summary>A power of two: rows are multiplied by it, exactly unless they underflow.</summary>
     public float Scale { get; }
 
-    /// <summary>The scaled mean, subtracted after scaling; d values.</summary>
+    /// <summary>The scaled centre, subtracted after scaling; d values.</summary>
     public float[] Shift { get; }
 
     /// <summary>Half the squared norms of the centroids in the frame, rounded once; k values.</summary>
@@ -53,7 +53,7 @@ public sealed class ScoreFrame
 
         var shift = new float[d];
         for (int l = 0; l < d; l++)
-            shift[l] = (float)(statistics.Mean[l] * scale);
+            shift[l] = (float)(statistics.Centre[l] * scale);
 
         var halfNorms = new float[centroids.Clusters];
         double largestNorm = 0;
@@ -81,7 +81,7 @@ public sealed class ScoreFrame
             destination[l * stride] = (float)((centroid[l] * scale) - Shift[l]);
     }
 
-    // A bound on every |x_l| and |c_l|, on their distance from the mean and on its norm; positive.
+    // A bound on every |x_l| and |c_l|, on their distance from the centre and on its norm; positive.
     private static double LargestNorm(PointStatistics statistics, CentroidSet centroids)
     {
         double square = double.Epsilon;
@@ -90,7 +90,7 @@ public sealed class ScoreFrame
             double largest = statistics.LargestMagnitude[l];
             for (int j = 0; j < centroids.Clusters; j++)
                 largest = Math.Max(largest, Math.Abs(centroids[j][l]));
-            double extent = largest + Math.Abs(statistics.Mean[l]);
+            double extent = largest + Math.Abs(statistics.Centre[l]);
             square += extent * extent;
         }
         return Math.Max(Math.Sqrt(square), Math.ScaleB(1, -149));
@@ -102,8 +102,8 @@ public sealed class ScoreFrame
 /// </summary>
 /// <remarks>
 /// With <c>X ≥ ‖x̂‖</c> and <c>R_j</c> the norm of centroid j, a score is off by at most <c>A·X·R_j + B·R_j² + η(X+R_j) + τ</c>. A centroid with
-/// <c>R_j &gt; T ≥ max(4X, 4√s_best)</c> lies more than twice as far as the best one and cannot win, so only norms up to T count: one distant
-/// outlier among the centroids does not spoil the certificates of all rows. η, τ and T's floor cover underflow, also on devices that flush
+/// <c>R_j &gt; T = max(4X, 4√s_best)</c> cannot win, so only norms up to T count; with the bound on the best distance that follows, only norms up to
+/// X plus that distance. One distant outlier among the centroids does not spoil the certificates of all rows. η, τ and T's floor cover underflow, also on devices that flush
 /// subnormal results to zero. The derivation is in docs/numerics.md.
 /// </remarks>
 public readonly struct ScoreBound
@@ -158,7 +158,11 @@ public readonly struct ScoreBound
     {
         float x = (MathF.Sqrt(squaredNorm) * _normFactor) + _normAbsolute;
         float t = MathF.Min(_largest, MathF.Max(MathF.Max(4 * x, 4.01f * MathF.Sqrt(MathF.Max(best, 0))), _least));
-        float error = (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
-        return (2 * error) + (_canonical * (x + t) * (x + t));
+        // Twice the error: once for the score, once for the roundings of this line, which are below 3u·x² where the error is above 5u·x².
+        float reach = 1.01f * MathF.Sqrt((x * x) + (2 * (MathF.Max(best, -0.5f * x * x) + (2 * Error(x, t)))));
+        t = MathF.Min(t, MathF.Max(x + reach, _least));
+        return (2 * Error(x, t)) + (_canonical * (x + t) * (x + t));
     }
+
+    private float Error(float x, float t) => (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
 }
