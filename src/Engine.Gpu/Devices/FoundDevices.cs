@@ -1,0 +1,46 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>What one family of devices has to offer.</summary>
+/// <param name="Context">The context that owns the devices; null where there is none.</param>
+/// <param name="Devices">Those that can be used.</param>
+/// <param name="Missing">Why there is none, or why some were passed over.</param>
+internal sealed record FoundDevices(Context? Context, IReadOnlyList<FoundDevice> Devices, string? Missing)
+{
+    public static FoundDevices None(string missing) => new(null, [], missing);
+}
+
+/// <summary>A device that can be used, and what the backend has to know of it.</summary>
+/// <param name="Device">The device.</param>
+/// <param name="Description">What users see.</param>
+/// <param name="Tile">The shape of the groups of threads that suits it.</param>
+/// <param name="GroupSize">Threads in groups of kernels without a tile.</param>
+internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape Tile, int GroupSize)
+{
+    /// <summary>Bytes that may be used at most; 0 leaves it to the driver to say what is free.</summary>
+    public long MemoryLimit { get; init; }
+
+    /// <summary>The largest single buffer in bytes.</summary>
+    public long LargestBuffer { get; init; } = long.MaxValue;
+
+    /// <summary>Whether it has binary64 and 64-bit integer atomics, which exact sums need. Where not, the host reduces.</summary>
+    public bool ReducesOnDevice { get; init; } = true;
+
+    /// <summary>Whether it takes subnormal numbers for zero.</summary>
+    public bool FlushesSubnormals { get; init; }
+}
+
+/// <summary>The shapes of tiles that kernels are compiled for.</summary>
+internal enum TileShape
+{
+    /// <summary><see cref="LargeTile"/>.</summary>
+    Large,
+
+    /// <summary><see cref="MediumTile"/>.</summary>
+    Medium,
+
+    /// <summary><see cref="SmallTile"/>.</summary>
+    Small,
+}

@@ -1,0 +1,106 @@
+using ILGPU;
+using ILGPU.Runtime;
+using ILGPU.Runtime.CPU;
+using ILGPU.Runtime.Cuda;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>An open device: its accelerator, its kernels, and who may use its memory. Everything on it happens under <see cref="Gate"/>.</summary>
+internal sealed class GpuDevice : IDisposable
+{
+    private readonly FoundDevice _found;
+    private long _reserved;
+    private bool _disposed;
+
+    private GpuDevice(FoundDevice found, Accelerator accelerator)
+    {
+        _found = found;
+        Accelerator = accelerator;
+        Kernels = found.Tile switch
+        {
+            TileShape.Large => TileKernels.Load<LargeTile>(accelerator),
+            TileShape.Medium => TileKernels.Load<MediumTile>(accelerator),
+            _ => TileKernels.Load<SmallTile>(accelerator),
+        };
+        ApplyLabels = accelerator.LoadKernel<ApplyLabelsArguments>(ApplyLabelsKernel.Run);
+        if (found.ReducesOnDevice)
+            Reduce = accelerator.LoadKernel<ReduceArguments>(ReduceKernel.Run);
+    }
+
+    /// <summary>Serialises the work of all threads on this device.</summary>
+    public Lock Gate { get; } = new();
+
+    public Accelerator Accelerator { get; }
+
+    /// <summary>The kernels that score rows.</summary>
+    public TileKernels Kernels { get; }
+
+    public Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments> ApplyLabels { get; }
+
+    /// <summary>Null where the host reduces.</summary>
+    public Action<AcceleratorStream, KernelConfig, ReduceArguments>? Reduce { get; }
+
+    public string Name => _found.Description.Name;
+
+    public bool FlushesSubnormals => _found.FlushesSubnormals;
+
+    /// <summary>Threads in groups of kernels without a tile: a power of two.</summary>
+    public int GroupSize => _found.GroupSize;
+
+    /// <summary>Opens a device and compiles its kernels.</summary>
+    /// <exception cref="BackendUnavailableException">The driver refuses.</exception>
+    public static GpuDevice Open(Context context, FoundDevice found)
+    {
+        Accelerator? accelerator = null;
+        try
+        {
+            // The automatic mode of the CPU accelerator turns sequential under a debugger, where barriers of groups cost too much.
+            accelerator = found.Device is CPUDevice cpu
+                ? cpu.CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel)
+                : found.Device.CreateAccelerator(context);
+            return new GpuDevice(found, accelerator);
+        }
+        catch (Exception e) when (e is not BackendUnavailableException)
+        {
+            accelerator?.Dispose();
+            throw new BackendUnavailableException($"Device '{found.Description.Name}' cannot be opened: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Whether <paramref name="needs"/> fit into what is free.</summary>
+    /// <exception cref="BackendUnavailableException">They do not; the message gives the figures.</exception>
+    public void CheckFits(DeviceMemory.Needs needs, string what)
+    {
+        if (needs.LargestBuffer > _found.LargestBuffer)
+        {
+            throw new BackendUnavailableException(
+                $"{what} need{Plural(what)} a buffer of {Megabytes(needs.LargestBuffer)} on '{Name}', whose largest is {Megabytes(_found.LargestBuffer)}.");
+        }
+        long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved : long.MaxValue);
+        if (Accelerator is CudaAccelerator cuda)
+            free = Math.Min(free, cuda.GetFreeMemory());
+        if (needs.Total > free)
+            throw new BackendUnavailableException($"{what} need{Plural(what)} {Megabytes(needs.Total)} on '{Name}', which has {Megabytes(free)} free.");
+    }
+
+    /// <summary>Counts memory as taken (or, negative, as given back).</summary>
+    public void Reserve(long bytes) => _reserved += bytes;
+
+    /// <summary>Throws if the device is closed.</summary>
+    public void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
+
+    public void Dispose()
+    {
+        lock (Gate)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            Accelerator.Dispose();
+        }
+    }
+
+    private static string Plural(string what) => what.EndsWith('s') ? "" : "s";
+
+    private static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
+}

@@ -1,0 +1,74 @@
+using ILGPU;
+using ILGPU.Runtime.OpenCL;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>Finds OpenCL devices, and says of those that cannot be used why.</summary>
+internal static class OpenClDevices
+{
+    // Values of OpenCL's cl_device_info, cl_device_type and cl_device_fp_config that ILGPU does not name.
+    private const CLDeviceInfoType SingleFpConfig = (CLDeviceInfoType)0x101B;
+    private const CLDeviceInfoType MaxAllocation = (CLDeviceInfoType)0x1010;
+    private const long FpDenorm = 1 << 0;
+    private const long FpInfNan = 1 << 1;
+
+    public static FoundDevices Find(Action<CLDevice> prepare)
+    {
+        NativeLibraries.Register();
+        if (!NativeLibraries.IsInstalled(NativeLibraries.OpenClLoader))
+            return FoundDevices.None($"{NativeLibraries.OpenClLoader} was not found: no OpenCL loader is installed.");
+        Context? context = null;
+        try
+        {
+            var passedOver = new List<string>();
+            context = Context.Create(builder => builder.OpenCL(device => IsUsable(device, prepare, passedOver)).Optimize(OptimizationLevel.O2));
+            int count = context.GetCLDevices().Count;
+            if (count > 0)
+                return new FoundDevices(context, [.. Enumerable.Range(0, count).Select(i => Describe(context.GetCLDevice(i)))], passedOver.Count == 0 ? null : string.Join("; ", passedOver));
+            context.Dispose();
+            return FoundDevices.None(passedOver.Count == 0
+                ? "The OpenCL loader is installed but reports no device: no OpenCL platform is installed."
+                : string.Join("; ", passedOver));
+        }
+        // A driver may fail in any way; a probe says how and never throws.
+        catch (Exception e)
+        {
+            context?.Dispose();
+            return FoundDevices.None($"OpenCL failed: {e.Message}");
+        }
+    }
+
+    private static bool IsUsable(CLDevice device, Action<CLDevice> prepare, List<string> passedOver)
+    {
+        prepare(device);
+        string? lacks =
+            !device.Capabilities.GenericAddressSpace ? "the generic address space that ILGPU needs"
+            : (device.GetDeviceInfo<long>(SingleFpConfig) & FpInfNan) == 0 ? "infinities and NaNs in float32"
+            : null;
+        if (lacks is not null)
+            passedOver.Add($"device '{device.Name}' ({device.PlatformName}) lacks {lacks}");
+        return lacks is null;
+    }
+
+    private static FoundDevice Describe(CLDevice device)
+    {
+        bool isGpu = (device.DeviceType & (CLDeviceType.CL_DEVICE_TYPE_GPU | CLDeviceType.CL_DEVICE_TYPE_ACCELERATOR)) != 0;
+        bool reduces = device.Capabilities.Float64 && device.Capabilities.Int64_Atomics;
+        bool flushes = (device.GetDeviceInfo<long>(SingleFpConfig) & FpDenorm) == 0;
+        string capabilities = $"{device.PlatformName}, {device.DeviceVersion}, {device.NumMultiprocessors} compute units"
+            + (reduces ? "" : ", sums on the host (no binary64 or no 64-bit atomics)")
+            + (flushes ? ", flushes subnormal numbers" : "");
+        bool fitsLarge = device.MaxSharedMemoryPerGroup >= 40 << 10 && device.MaxNumThreadsPerGroup >= ScoreTile<LargeTile>.Threads;
+        return new FoundDevice(
+            device,
+            new BackendDevice(device.Name, isGpu ? DeviceKind.Gpu : DeviceKind.Emulated, device.MemorySize, capabilities),
+            fitsLarge ? TileShape.Large : TileShape.Medium,
+            Math.Min(Tuning.GroupSize, device.MaxNumThreadsPerGroup))
+        {
+            MemoryLimit = device.MemorySize,
+            LargestBuffer = device.GetDeviceInfo<long>(MaxAllocation),
+            ReducesOnDevice = reduces,
+            FlushesSubnormals = flushes,
+        };
+    }
+}

@@ -1,0 +1,130 @@
+using ILGPU.Runtime.OpenCL;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>
+/// The ILGPU backend: one implementation, whose kernels run on CUDA, OpenCL or ILGPU's CPU accelerator. The three differ in how their devices
+/// are found and in nothing else.
+/// </summary>
+/// <remarks>
+/// Constructing is free; drivers are touched by <see cref="Probe"/> and <see cref="Load"/>. A device's context and kernels are made once and
+/// shared by all that is loaded onto it; work on one device takes turns, so that fits may run at the same time from several threads.
+/// </remarks>
+public sealed class GpuBackend : IBackend
+{
+    internal static readonly Algorithm[] Catalog =
+    [
+        new("lloyd", "Every row against every centroid in float32 on the device, certified; uncertain rows by canonical distances on the host.",
+            "Lloyd, \"Least squares quantization in PCM\" (1982)"),
+    ];
+
+    private readonly Func<FoundDevices> _find;
+    private readonly Lock _gate = new();
+    private FoundDevices? _found;
+    private GpuDevice?[] _open = [];
+    private bool _disposed;
+
+    internal GpuBackend(string name, string description, Func<FoundDevices> find)
+    {
+        Name = name;
+        Description = description;
+        _find = find;
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public string Description { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Algorithm> Algorithms => Catalog;
+
+    /// <summary>Less memory than the device has, for tests of what happens when it is short.</summary>
+    internal long? MemoryLimit { get; init; }
+
+    /// <summary>Another tile than the device's own, for tests and measurements.</summary>
+    internal TileShape? Tile { get; init; }
+
+    /// <summary>Reduces on the host even where the device could, for tests.</summary>
+    internal bool ReduceOnHost { get; init; }
+
+    /// <summary>NVIDIA GPUs through the CUDA driver.</summary>
+    public static GpuBackend Cuda() => new("cuda", "NVIDIA GPUs, through CUDA", CudaDevices.Find);
+
+    /// <summary>OpenCL devices of version 2.0 or later with a generic address space.</summary>
+    public static GpuBackend OpenCL() => OpenCL(static _ => { });
+
+    /// <summary>ILGPU's CPU accelerator: right, and slow; for tests where there is no device.</summary>
+    public static GpuBackend IlgpuCpu() => new("ilgpu-cpu", "ILGPU's CPU accelerator: the GPU kernels on the host, for tests", IlgpuCpuDevices.Find);
+
+    /// <summary>OpenCL devices; <paramref name="prepare"/> sees each before it is judged.</summary>
+    internal static GpuBackend OpenCL(Action<CLDevice> prepare) => new("opencl", "GPUs of any make, through OpenCL", () => OpenClDevices.Find(prepare));
+
+    /// <inheritdoc/>
+    public BackendStatus Probe()
+    {
+        FoundDevices found = Find();
+        return new BackendStatus([.. found.Devices.Select(static d => d.Description)], found.Missing);
+    }
+
+    /// <inheritdoc/>
+    public ILoadedPoints Load(PointSet points, ExecutionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        ArgumentNullException.ThrowIfNull(options);
+        return DevicePoints.Load(Open(options.Device), points, options.Threads);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_disposed)
+                return;
+            _disposed = true;
+            foreach (GpuDevice? device in _open)
+                device?.Dispose();
+            _found?.Context?.Dispose();
+        }
+    }
+
+    private FoundDevices Find()
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_found is null)
+            {
+                _found = _find();
+                _open = new GpuDevice?[_found.Devices.Count];
+            }
+            return _found;
+        }
+    }
+
+    private GpuDevice Open(int index)
+    {
+        FoundDevices found = Find();
+        if (found.Devices.Count == 0)
+            throw new BackendUnavailableException($"Backend '{Name}' cannot run here: {found.Missing}");
+        if ((uint)index >= (uint)found.Devices.Count)
+        {
+            throw new BackendUnavailableException(
+                $"Backend '{Name}' has no device {index}. There {(found.Devices.Count == 1 ? "is" : "are")}: "
+                + string.Join(", ", found.Devices.Select(static (d, i) => $"{i} ({d.Description.Name})")) + ".");
+        }
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            FoundDevice device = found.Devices[index];
+            return _open[index] ??= GpuDevice.Open(found.Context!, device with
+            {
+                MemoryLimit = MemoryLimit ?? device.MemoryLimit,
+                Tile = Tile ?? device.Tile,
+                ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
+            });
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using ILGPU;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>What <see cref="CandidatesKernel{TTile}"/> reads and writes besides scores.</summary>
+internal struct CandidatesArguments
+{
+    public ScoreArguments Scores;
+
+    public ArrayView<UncertainRow> Uncertain;
+
+    /// <summary>Where this batch begins in the list.</summary>
+    public int First;
+
+    /// <summary>How many rows it has.</summary>
+    public int Count;
+
+    /// <summary>k, without padding.</summary>
+    public int Clusters;
+
+    /// <summary>How many candidates each row of the batch has: zero before.</summary>
+    public ArrayView<int> Counts;
+
+    /// <summary>The first <see cref="Tuning.CandidatesKept"/> of them, in any order.</summary>
+    public ArrayView<int> Candidates;
+}
+
+/// <summary>
+/// For rows whose label is not certified: the clusters that can still win, those whose score exceeds the row's best by at most its gap.
+/// </summary>
+/// <remarks>
+/// Scores are computed as <see cref="AssignKernel{TTile}"/> does, with the same bound on their errors, so its best and gap apply even where a
+/// compiler rounds differently here. Score and best are subtracted before comparing: their sum with the gap would round on a coarser grid.
+/// </remarks>
+internal static class CandidatesKernel<TTile> where TTile : struct, ITile
+{
+    public static void Run(CandidatesArguments a)
+    {
+        ArrayView<Float4> points = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.PointFours);
+        ArrayView<Float4> centroids = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.CentroidFours);
+
+        int firstRow = Grid.IdxX * ScoreTile<TTile>.Rows;
+        int r = Group.IdxX / TTile.ClusterThreads;
+        int c = Group.IdxX - (r * TTile.ClusterThreads);
+        var rows = new ListedRows(a.Uncertain, a.First, a.Count);
+        for (int firstCluster = 0; firstCluster < a.Scores.PaddedClusters; firstCluster += ScoreTile<TTile>.Clusters)
+        {
+            DotProducts dots = default;
+            for (int l = 0; l < a.Scores.PaddedDimensions; l += TTile.Depth)
+            {
+                Group.Barrier();
+                ScoreTile<TTile>.StagePoints(a.Scores, rows, firstRow, l, false, points.Cast<float>(), points.Cast<float>());
+                ScoreTile<TTile>.StageCentroids(a.Scores, firstCluster, l, centroids);
+                Group.Barrier();
+                dots = ScoreTile<TTile>.Multiply(dots, points, centroids);
+            }
+            int low = firstCluster + (c * 4);
+            int high = low + (TTile.ClusterThreads * 4);
+            Float4 lowNorms = a.Scores.HalfNorms[low / 4];
+            Float4 highNorms = a.Scores.HalfNorms[high / 4];
+            int row = firstRow + (r * 4);
+            Emit(a, row, dots.Row0, lowNorms, highNorms, low, high);
+            Emit(a, row + 1, dots.Row1, lowNorms, highNorms, low, high);
+            Emit(a, row + 2, dots.Row2, lowNorms, highNorms, low, high);
+            Emit(a, row + 3, dots.Row3, lowNorms, highNorms, low, high);
+            row += TTile.RowThreads * 4;
+            Emit(a, row, dots.Row4, lowNorms, highNorms, low, high);
+            Emit(a, row + 1, dots.Row5, lowNorms, highNorms, low, high);
+            Emit(a, row + 2, dots.Row6, lowNorms, highNorms, low, high);
+            Emit(a, row + 3, dots.Row7, lowNorms, highNorms, low, high);
+        }
+    }
+
+    private static void Emit(in CandidatesArguments a, int position, Eight dots, Float4 lowNorms, Float4 highNorms, int low, int high)
+    {
+        if (position >= a.Count)
+            return;
+        UncertainRow row = a.Uncertain[a.First + position];
+        Emit(a, position, row, low, lowNorms.X - dots.Low.X);
+        Emit(a, position, row, low + 1, lowNorms.Y - dots.Low.Y);
+        Emit(a, position, row, low + 2, lowNorms.Z - dots.Low.Z);
+        Emit(a, position, row, low + 3, lowNorms.W - dots.Low.W);
+        Emit(a, position, row, high, highNorms.X - dots.High.X);
+        Emit(a, position, row, high + 1, highNorms.Y - dots.High.Y);
+        Emit(a, position, row, high + 2, highNorms.Z - dots.High.Z);
+        Emit(a, position, row, high + 3, highNorms.W - dots.High.W);
+    }
+
+    private static void Emit(in CandidatesArguments a, int position, UncertainRow row, int cluster, float score)
+    {
+        // Written so that a NaN counts as a candidate.
+        if (score - row.Best > row.Gap || cluster >= a.Clusters)
+            return;
+        int slot = Atomic.Add(ref a.Counts[position], 1);
+        if (slot < Tuning.CandidatesKept)
+            a.Candidates[(position * Tuning.CandidatesKept) + slot] = cluster;
+    }
+}

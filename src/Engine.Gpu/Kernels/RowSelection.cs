@@ -1,0 +1,47 @@
+using ILGPU;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>Which rows a kernel works on, by position.</summary>
+internal interface IRowSelection
+{
+    /// <summary>The number of positions.</summary>
+    int Count { get; }
+
+    /// <summary>The row at a position.</summary>
+    int Row(int position);
+}
+
+/// <summary>Every row, in order.</summary>
+internal readonly struct EveryRow(int count) : IRowSelection
+{
+    public int Count { get; } = count;
+
+    public int Row(int position) => position;
+}
+
+/// <summary>The rows that a list of uncertain rows names.</summary>
+internal readonly struct ListedRows(ArrayView<UncertainRow> list, int first, int count) : IRowSelection
+{
+    private readonly ArrayView<UncertainRow> _list = list;
+    private readonly int _first = first;
+
+    public int Count { get; } = count;
+
+    public int Row(int position) => _list[_first + position].Row;
+}
+
+/// <summary>A row whose fast label is not certified: what resolving it takes. 16 bytes.</summary>
+internal struct UncertainRow
+{
+    public int Row;
+
+    /// <summary>The label of the previous assignment; −1 the first time.</summary>
+    public int Previous;
+
+    /// <summary>The row's least score.</summary>
+    public float Best;
+
+    /// <summary>Clusters whose score exceeds the least one by more than this cannot win.</summary>
+    public float Gap;
+}

@@ -1,0 +1,20 @@
+namespace KMeansFast.Gpu;
+
+/// <summary>Constants that measurements or limits chose; each says which.</summary>
+internal static class Tuning
+{
+    /// <summary>Candidates that the device lists for an uncertain row; a row with more is resolved against all clusters. Ties of more than a few are rare.</summary>
+    public const int CandidatesKept = 8;
+
+    /// <summary>Uncertain rows resolved at once: bounds the memory for candidates to 2.5 MB, on the host and on the device.</summary>
+    public const int ResolveBatch = 1 << 16;
+
+    /// <summary>Uncertain rows that a host thread resolves at a time.</summary>
+    public const int ResolveChunk = 256;
+
+    /// <summary>Values copied to the device at once: 64 MB, enough for full speed.</summary>
+    public const int CopyValues = 1 << 24;
+
+    /// <summary>Threads in a group of kernels that have no tile.</summary>
+    public const int GroupSize = 256;
+}
