@@ -1,0 +1,11 @@
+namespace KMeansFast.Cli;
+
+/// <summary>The only place that names every backend.</summary>
+internal static class Composition
+{
+    /// <summary>Every backend, in the order in which <c>auto</c> looks at them.</summary>
+    public static IReadOnlyList<IBackend> Backends() =>
+    [
+        new ScalarBackend(),
+    ];
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.Text.Json;
+using Spectre.Console;
+
+namespace KMeansFast.Cli;
+
+/// <summary><c>kmeans devices</c>: what there is to run on, and why something is missing.</summary>
+internal static class DevicesCommand
+{
+    private const double Gibibyte = 1 << 30;
+
+    public static Command Create(KMeans kmeans, Terminal terminal)
+    {
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("devices", "Lists every backend, its devices and algorithms, and why one is missing.") { json };
+        command.SetAction(parsed =>
+        {
+            DevicesReport report = terminal.Watch("looking for devices", _ => new DevicesReport([.. kmeans.Backends.Select(Describe)]));
+            if (parsed.GetValue(json))
+                terminal.Out.WriteLine(JsonSerializer.Serialize(report, ReportJson.Readable.DevicesReport));
+            else
+                Print(terminal, report);
+            return ExitCode.Success;
+        });
+        return command;
+    }
+
+    private static BackendReport Describe(IBackend backend)
+    {
+        BackendStatus status = backend.Probe();
+        return new BackendReport(
+            backend.Name, backend.Description, status.IsAvailable, status.Missing,
+            [.. status.Devices.Select(static (d, i) => new DeviceReport(i, d.Name, Kind(d.Kind), d.MemoryBytes, d.Capabilities))],
+            [.. backend.Algorithms.Select(static a => new AlgorithmReport(a.Name, a.Description, a.Source))]);
+    }
+
+    private static string Kind(DeviceKind kind) => kind switch
+    {
+        DeviceKind.Gpu => "gpu",
+        DeviceKind.Cpu => "cpu",
+        DeviceKind.Emulated => "emulated",
+        _ => "reference",
+    };
+
+    private static void Print(Terminal terminal, DevicesReport report)
+    {
+        foreach (BackendReport backend in report.Backends)
+        {
+            terminal.Print($"[bold]{backend.Name.EscapeMarkup()}[/]  {backend.Description.EscapeMarkup()}");
+            foreach (DeviceReport device in backend.Devices)
+            {
+                string memory = device.MemoryBytes > 0 ? $", {device.MemoryBytes / Gibibyte:F1} GiB" : "";
+                terminal.Print($"device {device.Index}", $"{device.Name}{memory}{(device.Capabilities.Length > 0 ? $", {device.Capabilities}" : "")}");
+            }
+            if (backend.Missing is { } missing)
+                terminal.Print("missing", missing);
+            foreach (AlgorithmReport algorithm in backend.Algorithms)
+                terminal.Print(algorithm.Name, algorithm.Description);
+        }
+    }
+}
+
+/// <summary>What <c>kmeans devices --json</c> prints.</summary>
+internal sealed record DevicesReport(IReadOnlyList<BackendReport> Backends);
+
+internal sealed record BackendReport(
+    string Name, string Description, bool Available, string? Missing, IReadOnlyList<DeviceReport> Devices, IReadOnlyList<AlgorithmReport> Algorithms);
+
+/// <summary>A device; <paramref name="MemoryBytes"/> is 0 where unknown.</summary>
+internal sealed record DeviceReport(int Index, string Name, string Kind, long MemoryBytes, string Capabilities);
+
+internal sealed record AlgorithmReport(string Name, string Description, string Source);

@@ -1,0 +1,58 @@
+using System.CommandLine;
+
+namespace KMeansFast.Cli;
+
+/// <summary>The options that say where to compute; <c>fit</c> and <c>predict</c> share them.</summary>
+internal sealed class ExecutionChoice
+{
+    private readonly Option<string?> _backend;
+
+    private readonly Option<int?> _device = Choices.Whole("--device", "N", "Which of the backend's devices, counted from 0; see 'kmeans devices'.", least: 0);
+
+    private readonly Option<int?> _threads = Choices.Whole("--threads", "T", "Host threads; 0, the default, is one for each processor.", least: 0);
+
+    public ExecutionChoice(IReadOnlyList<IBackend> backends)
+    {
+        _backend = Choices.OneOf("--backend", "NAME", "What computes (default auto):",
+        [
+            (BackendSelector.Auto, "A GPU if there is one and the problem is worth it, otherwise the processors."),
+            .. backends.Select(static b => (b.Name, b.Description)),
+        ]);
+    }
+
+    public void AddTo(Command command)
+    {
+        command.Add(_backend);
+        command.Add(_device);
+        command.Add(_threads);
+    }
+
+    public string Backend(ParseResult parsed) => parsed.GetValue(_backend) ?? BackendSelector.Auto;
+
+    public ExecutionOptions Of(ParseResult parsed) => new() { Device = parsed.GetValue(_device) ?? 0, Threads = parsed.GetValue(_threads) ?? 0 };
+
+    /// <summary>What is wrong with a choice before any file is read: a backend that cannot run here, a device that it does not have.</summary>
+    public static void Check(IReadOnlyList<IBackend> backends, string name, int device)
+    {
+        if (!string.Equals(name, BackendSelector.Auto, StringComparison.Ordinal))
+            CheckDevice(BackendSelector.Choose(backends, name, work: 0).Backend, device);
+    }
+
+    /// <summary>The backend that will run and why; <c>auto</c> that ends without a GPU is noted.</summary>
+    public static IBackend Choose(IReadOnlyList<IBackend> backends, string name, int device, double work, Action<string> note)
+    {
+        (IBackend backend, string why) = BackendSelector.Choose(backends, name, work);
+        bool isAuto = string.Equals(name, BackendSelector.Auto, StringComparison.Ordinal);
+        if (isAuto && backend.Probe().Devices.All(static d => d.Kind != DeviceKind.Gpu))
+            note($"auto chose {why}");
+        CheckDevice(backend, device);
+        return backend;
+    }
+
+    private static void CheckDevice(IBackend backend, int device)
+    {
+        int devices = backend.Probe().Devices.Count;
+        if (device >= devices)
+            throw new BackendUnavailableException($"Backend '{backend.Name}' has no device {device}; it has {devices}, counted from 0. See 'kmeans devices'.");
+    }
+}
