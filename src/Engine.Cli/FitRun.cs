@@ -14,6 +14,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         ExecutionChoice.Check(kmeans.Backends, request.Backend, request.Execution.Device);
         CentroidsFile? initial = request.InitIsFile ? InitialCentroids(request) : null;
         int clusters = initial?.Centroids.Clusters ?? request.Clusters!.Value;
+        int runs = initial is null ? request.Restarts : 1;
 
         long started = Stopwatch.GetTimestamp();
         using PointFileContent content = terminal.Watch($"reading {request.Input}", _ => PointFile.Read(request.Input, request.Reading));
@@ -26,31 +27,16 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         initial?.CheckColumns(content);
         float[] weights = request.Weights is null ? [] : Weights(request.Weights, content);
         double work = (double)points.Rows * clusters * points.Dimensions;
+
+        using var interrupt = new Interrupt(terminal, cancellation);
         IBackend backend = ExecutionChoice.Choose(kmeans.Backends, request.Backend, request.Execution.Device, work, Note);
         AlgorithmCatalog.Find(backend.Algorithms, request.Algorithm);
 
         var iterations = new List<IterationReport>();
-        var options = new KMeansOptions
+        KMeansOptions options = Options(request, clusters, initial?.Centroids, weights);
+        KMeansResult result = terminal.Watch(initial is null ? "choosing the first centroids" : "starting", say =>
         {
-            Clusters = clusters,
-            Init = request.InitIsFile ? Initializers.All[0].Name : request.Init,
-            InitialCentroids = initial?.Centroids,
-            Restarts = request.Restarts,
-            Seed = request.Seed,
-            MaxIterations = request.MaxIterations,
-            Tolerance = request.Tolerance,
-            Backend = request.Backend,
-            Device = request.Execution.Device,
-            Algorithm = request.Algorithm,
-            Threads = request.Execution.Threads,
-            Weights = weights,
-            Verify = request.Verify,
-            OnCancel = CancelBehavior.ReturnBest,
-        };
-        using var interrupt = new Interrupt(terminal, cancellation);
-        KMeansResult result = terminal.Watch("choosing the first centroids", say =>
-        {
-            var progress = new FitProgress(points.Rows, initial is null ? request.Restarts : 1);
+            var progress = new FitProgress(points.Rows, runs);
             return kmeans.Fit(points, options with { OnIteration = Report }, interrupt.Token);
 
             void Report(IterationReport report)
@@ -60,7 +46,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
             }
         });
 
-        bool cancelled = iterations[^1].Stop is null or StopReason.Cancelled || iterations[^1].Run < (initial is null ? request.Restarts : 1) - 1;
+        bool cancelled = iterations[^1].Stop is not { } last || last == StopReason.Cancelled || iterations[^1].Run < runs - 1;
         NoteResult(request, result, iterations, cancelled);
         folder?.Write(Model(request, content, result), ResultFolder.LabelsOfFile(content, result.Labels), iterations);
         var report = FitReport.Of(request, content, result, read, iterations[^1].Run + 1, cancelled, _notes);
@@ -96,6 +82,24 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         weights = content.Align<float>(weights);
         return weights.Any(static w => w > 0) ? weights : throw new PointFileException($"{path}: every weight is 0: there is nothing to cluster.");
     }
+
+    private static KMeansOptions Options(FitRequest request, int clusters, CentroidSet? initial, float[] weights) => new()
+    {
+        Clusters = clusters,
+        Init = request.InitIsFile ? Initializers.All[0].Name : request.Init,
+        InitialCentroids = initial,
+        Restarts = request.Restarts,
+        Seed = request.Seed,
+        MaxIterations = request.MaxIterations,
+        Tolerance = request.Tolerance,
+        Backend = request.Backend,
+        Device = request.Execution.Device,
+        Algorithm = request.Algorithm,
+        Threads = request.Execution.Threads,
+        Weights = weights,
+        Verify = request.Verify,
+        OnCancel = CancelBehavior.ReturnBest,
+    };
 
     private static ModelFile Model(FitRequest request, PointFileContent content, KMeansResult result) => new()
     {
