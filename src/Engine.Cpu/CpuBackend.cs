@@ -21,6 +21,9 @@ public sealed class CpuBackend : IBackend
     public string Description => "The host's processors, with SIMD and all cores";
 
     /// <inheritdoc/>
+    public DeviceKind Kind => DeviceKind.Cpu;
+
+    /// <inheritdoc/>
     public IReadOnlyList<Algorithm> Algorithms { get; } = Array.ConvertAll(Catalog, static c => c.Entry);
 
     /// <inheritdoc/>

@@ -24,9 +24,10 @@ public sealed class GpuBackend : IBackend
     private GpuDevice?[] _open = [];
     private bool _disposed;
 
-    internal GpuBackend(string name, string description, Func<FoundDevices> find)
+    internal GpuBackend(string name, DeviceKind kind, string description, Func<FoundDevices> find)
     {
         Name = name;
+        Kind = kind;
         Description = description;
         _find = find;
     }
@@ -36,6 +37,9 @@ public sealed class GpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Description { get; }
+
+    /// <inheritdoc/>
+    public DeviceKind Kind { get; }
 
     /// <inheritdoc/>
     public IReadOnlyList<Algorithm> Algorithms => Catalog;
@@ -50,16 +54,16 @@ public sealed class GpuBackend : IBackend
     internal bool ReduceOnHost { get; init; }
 
     /// <summary>NVIDIA GPUs through the CUDA driver.</summary>
-    public static GpuBackend Cuda() => new("cuda", "NVIDIA GPUs, through CUDA", CudaDevices.Find);
+    public static GpuBackend Cuda() => new("cuda", DeviceKind.Gpu, "NVIDIA GPUs, through CUDA", CudaDevices.Find);
 
     /// <summary>OpenCL devices of version 2.0 or later with a generic address space.</summary>
     public static GpuBackend OpenCL() => OpenCL(static _ => { });
 
     /// <summary>ILGPU's CPU accelerator: right, and slow; for tests where there is no device.</summary>
-    public static GpuBackend IlgpuCpu() => new("ilgpu-cpu", "ILGPU's CPU accelerator: the GPU kernels on the host, for tests", IlgpuCpuDevices.Find);
+    public static GpuBackend IlgpuCpu() => new("ilgpu-cpu", DeviceKind.Emulated, "ILGPU's CPU accelerator: the GPU kernels on the host, for tests", IlgpuCpuDevices.Find);
 
     /// <summary>OpenCL devices; <paramref name="prepare"/> sees each before it is judged.</summary>
-    internal static GpuBackend OpenCL(Action<CLDevice> prepare) => new("opencl", "GPUs of any make, through OpenCL", () => OpenClDevices.Find(prepare));
+    internal static GpuBackend OpenCL(Action<CLDevice> prepare) => new("opencl", DeviceKind.Gpu, "GPUs of any make, through OpenCL", () => OpenClDevices.Find(prepare));
 
     /// <inheritdoc/>
     public BackendStatus Probe()

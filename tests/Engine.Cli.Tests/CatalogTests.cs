@@ -146,6 +146,8 @@ public sealed class CatalogTests
 
         public string Description => "tells when it is probed";
 
+        public DeviceKind Kind => DeviceKind.Gpu;
+
         public IReadOnlyList<Algorithm> Algorithms { get; } = [new("lloyd", "Every row.", "Lloyd")];
 
         public BackendStatus Probe()

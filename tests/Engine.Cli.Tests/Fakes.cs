@@ -7,6 +7,8 @@ internal sealed class MissingBackend(string name) : IBackend
 
     public string Description => "never there";
 
+    public DeviceKind Kind => DeviceKind.Gpu;
+
     public IReadOnlyList<Algorithm> Algorithms { get; } = [new("lloyd", "Every row.", "Lloyd"), new("special", "Only here.", "Nobody")];
 
     public BackendStatus Probe() => new([], "no driver was found");
@@ -24,6 +26,8 @@ internal sealed class FakeBackend(string name, DeviceKind kind, Action? onAssign
     public string Name => name;
 
     public string Description => "the scalar reference in disguise";
+
+    public DeviceKind Kind => kind;
 
     public IReadOnlyList<Algorithm> Algorithms => _scalar.Algorithms;
 

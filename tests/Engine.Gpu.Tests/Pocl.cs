@@ -25,7 +25,7 @@ internal static unsafe partial class Pocl
 
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
     public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null) => new(
-        "opencl", "OpenCL on PoCL",
+        "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
         static () => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing))
     {
         Tile = tile,

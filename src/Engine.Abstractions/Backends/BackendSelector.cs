@@ -27,12 +27,14 @@ public static class BackendSelector
         if (!string.Equals(name, Auto, StringComparison.Ordinal))
             return (Named(backends, name), $"{name}: as asked");
 
+        bool small = work < SmallestWorkForGpu;
         IBackend? best = null;
         DeviceKind bestKind = default;
         var passedOver = new List<string>();
-        foreach (IBackend backend in backends)
+        // A backend is only asked what it found, which may start a driver, while it could still be better than the best so far.
+        foreach (IBackend backend in backends.OrderBy(b => small && b.Kind == DeviceKind.Gpu).ThenBy(static b => b.Kind))
         {
-            if (work < SmallestWorkForGpu && best is not null && bestKind <= DeviceKind.Cpu)
+            if (best is not null && (bestKind <= backend.Kind || (small && bestKind == DeviceKind.Cpu)))
                 break;
             BackendStatus status = backend.Probe();
             if (!status.IsAvailable)
@@ -41,6 +43,8 @@ public static class BackendSelector
                 continue;
             }
             DeviceKind kind = status.Devices.Min(static device => device.Kind);
+            if (kind > backend.Kind)
+                passedOver.Add($"{backend.Name}: only {status.Devices[0].Name}");
             if (best is null || kind < bestKind)
                 (best, bestKind) = (backend, kind);
         }
@@ -49,9 +53,9 @@ public static class BackendSelector
         string reason = bestKind switch
         {
             DeviceKind.Gpu => "a GPU is there",
-            _ when work < SmallestWorkForGpu => "the problem is too small for a GPU to pay",
+            _ when small => "the problem is too small for a GPU to pay",
             _ when passedOver.Count > 0 => $"no GPU can be used ({string.Join("; ", passedOver)})",
-            _ => "no GPU was found",
+            _ => "no backend for GPUs was given",
         };
         return (best, $"{best.Name}: {reason}");
     }

@@ -15,6 +15,9 @@ public interface IBackend : IDisposable
     /// <summary>One line for help texts.</summary>
     string Description { get; }
 
+    /// <summary>The kind of device this backend is for: where <c>auto</c> looks first. The devices found may be of a lesser kind.</summary>
+    DeviceKind Kind { get; }
+
     /// <summary>The catalog: every algorithm this backend offers, the general-purpose one first.</summary>
     IReadOnlyList<Algorithm> Algorithms { get; }
 

@@ -13,6 +13,9 @@ public sealed class ScalarBackend : IBackend
     public string Description => "The scalar reference: plain, slow, the definition of right";
 
     /// <inheritdoc/>
+    public DeviceKind Kind => DeviceKind.Reference;
+
+    /// <inheritdoc/>
     public IReadOnlyList<Algorithm> Algorithms => Catalog;
 
     /// <inheritdoc/>

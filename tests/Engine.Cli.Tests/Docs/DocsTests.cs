@@ -19,9 +19,9 @@ public sealed partial class DocsTests
         Assert.NotEmpty(snippets);
         foreach (Match snippet in snippets)
         {
-            string[] lines = Lines(snippet.Groups[1].Value);
+            string[] lines = Lines(snippet.Groups["text"].Value);
             int found = Enumerable.Range(0, compiled.Length - lines.Length + 1).Count(i => compiled.AsSpan(i, lines.Length).SequenceEqual(lines));
-            Assert.True(found == 1, $"This snippet is not in ReadmeSnippets.cs:{Environment.NewLine}{snippet.Groups[1].Value}");
+            Assert.True(found == 1, $"This snippet is not in ReadmeSnippets.cs:{Environment.NewLine}{snippet.Groups["text"].Value}");
         }
     }
 
@@ -51,7 +51,7 @@ public sealed partial class DocsTests
         {
             foreach (Match link in Link().Matches(File.ReadAllText(document)))
             {
-                string target = link.Groups[1].Value;
+                string target = link.Groups["target"].Value;
                 if (target.Contains("://", StringComparison.Ordinal) || target.StartsWith('#'))
                     continue;
                 string path = Path.Combine(Path.GetDirectoryName(document)!, target.Split('#')[0]);
@@ -64,12 +64,12 @@ public sealed partial class DocsTests
     private static string[] Lines(string text) =>
         [.. text.Split('\n').Select(static line => line.Trim()).Where(static line => line.Length > 0 && !UsingDirective().IsMatch(line))];
 
-    [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
+    [GeneratedRegex(@"```csharp\n(?<text>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Snippet();
 
-    [GeneratedRegex(@"^using [A-Za-z.]+;$")]
+    [GeneratedRegex(@"^using [A-Za-z.]+;$", RegexOptions.None, 1000)]
     private static partial Regex UsingDirective();
 
-    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    [GeneratedRegex(@"\]\((?<target>[^)\s]+)\)", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Link();
 }

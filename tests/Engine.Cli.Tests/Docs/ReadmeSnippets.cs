@@ -1,4 +1,3 @@
-using KMeansFast;
 using KMeansFast.Cpu;
 using KMeansFast.Gpu;
 
