@@ -46,17 +46,21 @@ internal static class DevicesCommand
     {
         foreach (BackendReport backend in report.Backends)
         {
-            terminal.Print($"[bold]{backend.Name.EscapeMarkup()}[/]  {backend.Description.EscapeMarkup()}");
+            terminal.Print($"[bold]{backend.Name.EscapeMarkup()}[/]: {backend.Description.EscapeMarkup()}");
             foreach (DeviceReport device in backend.Devices)
-            {
-                string memory = device.MemoryBytes > 0 ? $", {device.MemoryBytes / Gibibyte:F1} GiB" : "";
-                terminal.Print($"device {device.Index}", $"{device.Name}{memory}{(device.Capabilities.Length > 0 ? $", {device.Capabilities}" : "")}");
-            }
+                terminal.Print($"device {device.Index}", $"{device.Name}{About(device)}");
             if (backend.Missing is { } missing)
                 terminal.Print("missing", missing);
             foreach (AlgorithmReport algorithm in backend.Algorithms)
-                terminal.Print(algorithm.Name, algorithm.Description);
+                terminal.Print("algorithm", $"{algorithm.Name}: {algorithm.Description}");
         }
+    }
+
+    private static string About(DeviceReport device)
+    {
+        string memory = device.MemoryBytes > 0 ? $"{device.MemoryBytes / Gibibyte:F1} GiB" : "";
+        string[] about = [.. new[] { memory, device.Capabilities }.Where(static a => a.Length > 0)];
+        return about.Length == 0 ? "" : $" ({string.Join("; ", about)})";
     }
 }
 

@@ -79,10 +79,10 @@ public sealed class CatalogTests
     {
         IBackend[] backends = [new MissingBackend("cuda"), new FakeBackend("cpu", DeviceKind.Cpu), new ScalarBackend()];
         string text = Tool.Run(["devices"], backends).Succeeds().Out;
-        Assert.Contains("cuda  never there\n  missing     no driver was found\n", text, StringComparison.Ordinal);
-        Assert.Contains("  device 0    first, 3.0 GiB, all it needs\n  device 1    second\n", text, StringComparison.Ordinal);
+        Assert.Contains("cuda: never there\n  missing     no driver was found\n", text, StringComparison.Ordinal);
+        Assert.Contains("  device 0    first (3.0 GiB; all it needs)\n  device 1    second\n", text, StringComparison.Ordinal);
         Assert.Contains("scalar", text, StringComparison.Ordinal);
-        Assert.Contains("  special     Only here.\n", text, StringComparison.Ordinal);
+        Assert.Contains("  algorithm   special: Only here.\n", text, StringComparison.Ordinal);
     }
 
     [Fact]
