@@ -30,6 +30,12 @@ internal static class CommandLine
             terminal.Out.Flush();
             return code;
         }
+        // Files have their own exceptions, which name them: what is left is standard output.
+        catch (IOException e)
+        {
+            terminal.Error.WriteLine($"kmeans: standard output cannot be written: {e.Message}");
+            return ExitCode.Failure;
+        }
         catch (Exception e) when (Failures.Describe(e) is { } failure)
         {
             terminal.Error.WriteLine($"kmeans: {failure.Message}");

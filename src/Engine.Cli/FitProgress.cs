@@ -11,7 +11,7 @@ internal sealed class FitProgress(int rows, int runs)
         if (report.Stop is { } stop)
         {
             return report.Run + 1 < runs && stop != StopReason.Cancelled
-                ? $"run {report.Run + 2} of {runs}  choosing the first centroids"
+                ? $"run {report.Run + 2} of {runs}  first centroids, iteration 1"
                 : $"{run}iteration {report.Iteration}  finishing ({StopWord.Of(stop)})";
         }
         string inertia = double.IsNaN(report.InertiaEstimate) ? "" : $"  inertia ≈ {report.InertiaEstimate:G6}";

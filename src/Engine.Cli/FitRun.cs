@@ -34,7 +34,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
 
         var iterations = new List<IterationReport>();
         KMeansOptions options = Options(request, clusters, initial?.Centroids, weights);
-        KMeansResult result = terminal.Watch(initial is null ? "choosing the first centroids" : "starting", say =>
+        KMeansResult result = terminal.Watch(initial is null ? "first centroids, iteration 1" : "iteration 1", say =>
         {
             var progress = new FitProgress(points.Rows, runs);
             return kmeans.Fit(points, options with { OnIteration = Report }, interrupt.Token);

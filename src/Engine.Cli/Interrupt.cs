@@ -46,7 +46,7 @@ internal sealed class Interrupt : IDisposable
         context.Cancel = true;
         if (context.Signal == PosixSignal.SIGTERM)
             ExitCode = Cli.ExitCode.Terminated;
-        _terminal.Note("stopping after this iteration; interrupt again to abort");
+        _terminal.Note("stopping; interrupt again to abort");
         _source.Cancel();
     }
 }

@@ -10,6 +10,8 @@ internal sealed class Terminal
     // Lines for a file are never broken.
     private const int UnlimitedWidth = 1 << 20;
 
+    private const int SpinnerAndClock = 12;
+
     private readonly IAnsiConsole _output;
     private readonly IAnsiConsole _error;
     private readonly bool _showsProgress;
@@ -53,8 +55,8 @@ internal sealed class Terminal
             .Columns(new SpinnerColumn(Spinner.Known.Dots), new ElapsedTimeColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
             .Start(context =>
             {
-                ProgressTask task = context.AddTask(doing.EscapeMarkup()).IsIndeterminate();
-                result = work(text => task.Description = text.EscapeMarkup());
+                ProgressTask task = context.AddTask(OneLine(doing)).IsIndeterminate();
+                result = work(text => task.Description = OneLine(text));
             });
         return result;
     }
@@ -64,6 +66,13 @@ internal sealed class Terminal
     {
         if (_showsProgress)
             _error.Cursor.Show();
+    }
+
+    // What fits beside spinner and clock: a line that wraps cannot be redrawn in place.
+    private string OneLine(string text)
+    {
+        int width = Math.Max(1, _error.Profile.Width - SpinnerAndClock);
+        return (text.Length <= width ? text : text[..(width - 1)] + "…").EscapeMarkup();
     }
 
     private static IAnsiConsole Console(TextWriter writer, bool isTerminal)

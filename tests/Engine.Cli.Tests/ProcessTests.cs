@@ -68,7 +68,7 @@ public sealed class ProcessTests : IDisposable
         string error = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.Equal(code, process.ExitCode);
-        Assert.Contains("stopping after this iteration", error, StringComparison.Ordinal);
+        Assert.Contains("stopping; interrupt again to abort", error, StringComparison.Ordinal);
         JsonElement json = JsonDocument.Parse(await output).RootElement;
         Assert.True(json.GetProperty("cancelled").GetBoolean());
         Assert.Equal(json.GetProperty("inertia").GetDouble(), ModelFile.Load(_tool.Path("model.json")).Inertia);
