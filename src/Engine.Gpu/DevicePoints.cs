@@ -93,15 +93,13 @@ internal sealed class DevicePoints : ILoadedPoints
         AcceleratorStream stream = GpuDevice.Accelerator.DefaultStream;
         int d = Points.Dimensions;
         int rows = Math.Max(1, Tuning.CopyValues / d);
-        for (int start = 0; start < Points.Rows; start += rows)
+        for (long first = 0; first < Points.Rows; first += rows)
         {
-            int count = Math.Min(rows, Points.Rows - start);
-            ReadOnlySpan<float> values = Points.Slice(start, count);
+            int start = (int)first;
+            ReadOnlySpan<float> values = Points.Slice(start, Math.Min(rows, Points.Rows - start));
             if (GpuDevice.FlushesSubnormals)
                 RefuseSubnormals(values, d, start, "column");
-            Values.SubView((long)start * d, values.Length).CopyFromCPU(stream, values);
-            if (start > int.MaxValue - rows)
-                break;
+            Values.SubView(first * d, values.Length).CopyFromCPU(stream, values);
         }
         if (!Points.IsWeighted)
             return;

@@ -40,8 +40,11 @@ internal static unsafe partial class Pocl
     public static void AnnounceGenericAddressSpace(CLDevice device)
     {
         if (device.PlatformName.Contains("Portable Computing Language", StringComparison.Ordinal))
-            typeof(CLCapabilityContext).GetProperty(nameof(CLCapabilityContext.GenericAddressSpace))!.SetValue(device.Capabilities, true);
+            SetGenericAddressSpace(device, true);
     }
+
+    public static void SetGenericAddressSpace(CLDevice device, bool value) =>
+        typeof(CLCapabilityContext).GetProperty(nameof(CLCapabilityContext.GenericAddressSpace))!.SetValue(device.Capabilities, value);
 
     private static string? Prepare()
     {
@@ -58,6 +61,7 @@ internal static unsafe partial class Pocl
         string cache = CacheFolder();
         Directory.CreateDirectory(Path.Combine(cache, "kernels"));
         SetEnvironment("POCL_CACHE_DIR", Path.Combine(cache, "kernels"));
+        SetEnvironment("POCL_EXTRA_BUILD_FLAGS", "-w"); // its compiler warns of ILGPU's unused variables, by the dozen
         string devices = Path.Combine(Path.GetDirectoryName(library)!, "pocl");
         bool needsPatch = Directory.Exists(devices) && Directory.EnumerateFiles(devices, "libpocl-devices-*.so").Any(static f => IndexOfFeatures(File.ReadAllBytes(f)) >= 0);
         if (needsPatch)

@@ -137,8 +137,8 @@ internal sealed class LloydStep : IStep
             int uncertain = _hostCounters[0];
             int moved = _hostCounters[1];
             long distances = (long)points.Rows * _clusters;
-            for (int first = 0; first < uncertain; first += _batch)
-                Resolve(first, Math.Min(_batch, uncertain - first), scores, centroids, ref moved, ref distances);
+            for (long first = 0; first < uncertain; first += _batch)
+                Resolve((int)first, (int)Math.Min(_batch, uncertain - first), scores, centroids, ref moved, ref distances);
             return new AssignReport(moved, uncertain, distances, InertiaOf(frame.Scale));
         }
     }

@@ -17,6 +17,9 @@ internal sealed record TileKernels(
 {
     public static TileKernels Load<TTile>(Accelerator accelerator) where TTile : struct, ITile => new(
         ScoreTile<TTile>.Rows, ScoreTile<TTile>.Clusters, ScoreTile<TTile>.Depth, ScoreTile<TTile>.Threads,
-        accelerator.LoadKernel<AssignArguments>(AssignKernel<TTile>.Run),
-        accelerator.LoadKernel<CandidatesArguments>(CandidatesKernel<TTile>.Run));
+        accelerator.LoadKernel<AssignArguments>(AssignKernel<TTile>.Run, ForGroupsOf(ScoreTile<TTile>.Threads)),
+        accelerator.LoadKernel<CandidatesArguments>(CandidatesKernel<TTile>.Run, ForGroupsOf(ScoreTile<TTile>.Threads)));
+
+    // Tells the driver's compiler how many threads share the registers, so that a group always fits.
+    private static KernelSpecialization ForGroupsOf(int threads) => new(threads, null);
 }

@@ -93,7 +93,7 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
         for (int row = thread; row < ScoreTile<TTile>.Rows; row += ScoreTile<TTile>.Threads)
         {
             float inertia = 0;
-            if (firstRow + row < a.Scores.Rows)
+            if (row < a.Scores.Rows - firstRow)
             {
                 Best best = Merge(row, bests, seconds, indices);
                 float norm = norms[row];

@@ -48,7 +48,7 @@ internal static class ScoreTile<TTile> where TTile : struct, ITile
             int part = v - (row * parts);
             int l = firstDimension + (part * 4);
             Float4 x = default;
-            if (firstRow + row < rows.Count && l < a.Dimensions)
+            if (row < rows.Count - firstRow && l < a.Dimensions)
                 x = Load(a, rows.Row(firstRow + row), l);
             int at = (part * 4 * PointStride) + row;
             staged[at] = x.X;
