@@ -67,8 +67,9 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
             (worker, start, count) => AssignChunk(worker, frame, centroids, start, count),
             worker =>
             {
-                moved += worker.TakeMoved();
-                resolved += worker.TakeResolved();
+                moved += worker.Moved;
+                resolved += worker.Resolved;
+                worker.Moved = worker.Resolved = 0;
                 _idle.Add(worker);
             });
 
@@ -112,7 +113,7 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
                 if (second - best > gap)
                     Label(worker, row + i, cluster);
                 else
-                    worker.Defer(row + i, best + gap);
+                    worker.Defer(row + i, MathF.BitIncrement(best + gap)); // the sum may have been rounded down
             }
         }
         _chunkInertia[start / _chunkRows] = inertia;
@@ -199,9 +200,6 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
             Limits[Ambiguous++] = limit;
         }
 
-        public int TakeMoved() => (Moved, Moved = 0).Item1;
-
-        public int TakeResolved() => (Resolved, Resolved = 0).Item1;
 
         public void Dispose() => _buffer.Dispose();
     }
