@@ -37,7 +37,7 @@ public sealed class GpuBackendTests
     public void A_device_without_generic_addresses_is_passed_over_with_the_reason()
     {
         Assert.SkipWhen(Pocl.Missing is not null, Pocl.Missing ?? "");
-        using var backend = new GpuBackend("opencl", "", static () => OpenClDevices.Find(static device => Pocl.SetGenericAddressSpace(device, false)));
+        using var backend = new GpuBackend("opencl", DeviceKind.Gpu, "", static () => OpenClDevices.Find(static device => Pocl.SetGenericAddressSpace(device, false)));
         Assert.False(backend.Probe().IsAvailable);
         Assert.Contains("lacks the generic address space that ILGPU needs", backend.Probe().Missing, StringComparison.Ordinal);
     }
@@ -91,7 +91,7 @@ public sealed class GpuBackendTests
     [Fact]
     public void Points_that_do_not_fit_a_buffer_are_refused()
     {
-        using var backend = new GpuBackend("ilgpu-cpu", "", static () =>
+        using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "", static () =>
         {
             FoundDevices found = IlgpuCpuDevices.Find();
             return found with { Devices = [found.Devices[0] with { LargestBuffer = 1000 }] };
@@ -103,7 +103,7 @@ public sealed class GpuBackendTests
     [Fact]
     public void Subnormal_numbers_are_refused_by_devices_that_would_flush_them()
     {
-        using var backend = new GpuBackend("ilgpu-cpu", "", static () =>
+        using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "", static () =>
         {
             FoundDevices found = IlgpuCpuDevices.Find();
             return found with { Devices = [found.Devices[0] with { FlushesSubnormals = true }] };
@@ -210,7 +210,7 @@ public sealed class GpuBackendTests
         Assert.InRange(step.Assign(testCase.Initial).Resolved, 0, testCase.Rows / 100);
     }
 
-    private static GpuBackend IlgpuCpuWith(long memoryLimit) => new("ilgpu-cpu", "", IlgpuCpuDevices.Find) { MemoryLimit = memoryLimit };
+    private static GpuBackend IlgpuCpuWith(long memoryLimit) => new("ilgpu-cpu", DeviceKind.Emulated, "", IlgpuCpuDevices.Find) { MemoryLimit = memoryLimit };
 
     private static IEnumerable<GpuBackend> Available()
     {
