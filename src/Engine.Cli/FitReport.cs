@@ -37,8 +37,7 @@ internal sealed record FitReport
     public required string? Out { get; init; }
     public required IReadOnlyList<string> Notes { get; init; }
 
-    public static FitReport Of(
-        FitRequest request, PointFileContent content, KMeansResult result, TimeSpan read, int runs, bool cancelled, IReadOnlyList<string> notes) => new()
+    public static FitReport Of(FitRequest request, PointFileContent content, KMeansResult result, FitOutcome outcome, IReadOnlyList<string> notes) => new()
     {
         Input = request.Input,
         Clusters = result.Model.Clusters,
@@ -49,14 +48,14 @@ internal sealed record FitReport
         Weighted = request.Weights is not null,
         Iterations = result.Iterations,
         Stop = StopWord.Of(result.Stop),
-        Cancelled = cancelled,
+        Cancelled = outcome.Cancelled,
         Inertia = result.Inertia,
         Sizes = result.Sizes,
         TooFewDistinctRows = result.TooFewDistinctRows,
         Init = request.Init,
         Seed = request.Seed,
         NInit = request.InitIsFile ? 1 : request.Restarts,
-        Runs = runs,
+        Runs = outcome.Runs,
         Run = result.Run,
         Backend = result.Backend,
         BackendReason = result.BackendReason,
@@ -71,7 +70,7 @@ internal sealed record FitReport
             _ => "off",
         },
         Seconds = new FitSeconds(
-            read.TotalSeconds, result.Times.Load.TotalSeconds, result.Times.Seed.TotalSeconds, result.Times.Fit.TotalSeconds,
+            outcome.Read.TotalSeconds, result.Times.Load.TotalSeconds, result.Times.Seed.TotalSeconds, result.Times.Fit.TotalSeconds,
             result.Times.Assign.TotalSeconds, result.Times.Reduce.TotalSeconds),
         Out = request.Out,
         Notes = notes,
@@ -79,6 +78,9 @@ internal sealed record FitReport
 
     public string ToJson() => JsonSerializer.Serialize(this, ReportJson.Readable.FitReport);
 }
+
+/// <summary>What the result of a fit does not say itself: the time of reading the input, the runs begun, whether they were cut short.</summary>
+internal readonly record struct FitOutcome(TimeSpan Read, int Runs, bool Cancelled);
 
 /// <summary>Wall-clock seconds; all but <paramref name="Read"/> as <see cref="FitTimes"/> defines them.</summary>
 internal sealed record FitSeconds(double Read, double Load, double Seed, double Fit, double Assign, double Reduce);

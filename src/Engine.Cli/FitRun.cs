@@ -49,7 +49,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         bool cancelled = iterations[^1].Stop is not { } last || last == StopReason.Cancelled || iterations[^1].Run < runs - 1;
         NoteResult(request, result, iterations, cancelled);
         folder?.Write(Model(request, content, result), ResultFolder.LabelsOfFile(content, result.Labels), iterations);
-        var report = FitReport.Of(request, content, result, read, iterations[^1].Run + 1, cancelled, _notes);
+        var report = FitReport.Of(request, content, result, new FitOutcome(read, iterations[^1].Run + 1, cancelled), _notes);
         if (request.Json)
             terminal.Out.WriteLine(report.ToJson());
         else

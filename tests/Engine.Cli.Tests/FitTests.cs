@@ -18,7 +18,7 @@ public sealed class FitTests : IDisposable
     {
         string input = isText ? Samples.Csv(_tool) : Samples.Npy(_tool);
         string folder = _tool.Path("new/folder");
-        Tool.Run("fit", input, "-k", "5", "--seed", "9", "--out", folder).Succeeds();
+        Tool.Run("fit", input, "-k", "5", "--seed", "9", "--algorithm", "lloyd", "--out", folder).Succeeds();
         KMeansResult expected = Samples.Expected(o => o with { Seed = 9 });
 
         (float[] centroids, int[] shape) = Npy.ReadFloat32(Path.Combine(folder, "centroids.npy"));
@@ -64,7 +64,7 @@ public sealed class FitTests : IDisposable
     [Fact]
     public void Json_tells_everything_and_nothing_else_is_on_standard_output()
     {
-        Outcome outcome = Tool.Run("fit", Samples.Csv(_tool), "-k", "5", "--seed", "3", "--n-init", "2", "--json").Succeeds();
+        Outcome outcome = Tool.Run("fit", Samples.Csv(_tool), "-k", "5", "--seed", "3", "--n-init", "2", "--algorithm", "lloyd", "--json").Succeeds();
         JsonElement json = outcome.Json();
         KMeansResult expected = Samples.Expected(o => o with { Seed = 3, Restarts = 2 });
         Assert.Equal(
