@@ -100,8 +100,8 @@ internal static unsafe class CsvFormat
         string text = Printable.Of(field, QuotedText);
         string problem = kind switch
         {
-            Number.NotFinite when field.Trim(" \t"u8).IsEmpty => "is empty (a missing value); every value must be finite, or the rows be dropped.",
-            Number.NotFinite => $"is {text}; every value must be finite, or the rows be dropped.",
+            Number.NotFinite when field.Trim(" \t"u8).IsEmpty => "is empty (a missing value); every value must be finite, or its row be dropped (--nan drop).",
+            Number.NotFinite => $"is {text}; every value must be finite, or its row be dropped (--nan drop).",
             Number.Overflow => $"is {text}, beyond the range of float32 (±{float.MaxValue}).",
             _ => $"is {text}, not a number. Choose the numeric columns with --columns, for example --columns {Without(column, layout.Names)}.",
         };
@@ -184,7 +184,7 @@ internal static unsafe class CsvFormat
         string[] numbers = [.. first.Where((f, i) => f.Length > 0 && kinds[i] != Number.None)];
         bool countsColumns = Counts(numbers, 0) || Counts(numbers, 1);
         bool isHeader = turnsIntoNumbers || countsColumns;
-        notes.Add($"line {line} holds text and numbers and was taken for {(isHeader ? "a header" : "data")}; HasHeader says otherwise");
+        notes.Add($"line {line} holds text and numbers and was taken for {(isHeader ? "a header" : "data")}; if that is wrong, say whether there is a header (--header)");
         return isHeader;
 
         static bool Counts(string[] numbers, int from) =>

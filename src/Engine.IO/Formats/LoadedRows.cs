@@ -117,6 +117,6 @@ internal sealed unsafe class LoadedRows(
         int column;
         while ((column = FiniteScan.FirstNonFinite(points[row])) < 0)
             row++;
-        return file.Error($"row {row}, column {selection.Columns[column]} is {points[row][column]}; every value must be finite, or the rows be dropped.");
+        return file.Error($"row {row}, column {selection.Columns[column]} is {points[row][column]}; every value must be finite, or its row be dropped (--nan drop).");
     }
 }
