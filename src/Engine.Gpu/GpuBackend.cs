@@ -60,10 +60,12 @@ public sealed class GpuBackend : IBackend
     public static GpuBackend OpenCL() => OpenCL(static _ => { });
 
     /// <summary>ILGPU's CPU accelerator: right, and slow; for tests where there is no device.</summary>
-    public static GpuBackend IlgpuCpu() => new("ilgpu-cpu", DeviceKind.Emulated, "ILGPU's CPU accelerator: the GPU kernels on the host, for tests", IlgpuCpuDevices.Find);
+    public static GpuBackend IlgpuCpu() =>
+        new("ilgpu-cpu", DeviceKind.Emulated, "ILGPU's CPU accelerator: the GPU kernels on the host, for tests", IlgpuCpuDevices.Find);
 
     /// <summary>OpenCL devices; <paramref name="prepare"/> sees each before it is judged.</summary>
-    internal static GpuBackend OpenCL(Action<CLDevice> prepare) => new("opencl", DeviceKind.Gpu, "GPUs of any make, through OpenCL", () => OpenClDevices.Find(prepare));
+    internal static GpuBackend OpenCL(Action<CLDevice> prepare) =>
+        new("opencl", DeviceKind.Gpu, "GPUs of any make, through OpenCL", () => OpenClDevices.Find(prepare));
 
     /// <inheritdoc/>
     public BackendStatus Probe()

@@ -3,7 +3,9 @@ namespace KMeansFast.Gpu;
 /// <summary>Constants that measurements or limits chose; each says which.</summary>
 internal static class Tuning
 {
-    /// <summary>Candidates that the device lists for an uncertain row; a row with more is resolved against all clusters. Ties of more than a few are rare.</summary>
+    /// <summary>
+    /// Candidates that the device lists for an uncertain row; a row with more is resolved against all clusters. Most rows have two.
+    /// </summary>
     public const int CandidatesKept = 8;
 
     /// <summary>Uncertain rows resolved at once: bounds the memory for candidates to 2.5 MB, on the host and on the device.</summary>

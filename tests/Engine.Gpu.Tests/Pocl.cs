@@ -72,7 +72,8 @@ internal static unsafe partial class Pocl
     // Copies what PoCL needs, patched, into a folder that appears whole or not at all, and returns the folder of its .icd file.
     private static string PatchedCopy(string library, string devices, string cache)
     {
-        var installed = new FileInfo(library);
+        var link = new FileInfo(library);
+        var installed = (FileInfo)(link.ResolveLinkTarget(returnFinalTarget: true) ?? link);
         string root = Path.Combine(cache, FormattableString.Invariant($"copy-{installed.Length}-{installed.LastWriteTimeUtc.Ticks:x}"));
         string vendors = Path.Combine(root, "vendors");
         if (Directory.Exists(root))

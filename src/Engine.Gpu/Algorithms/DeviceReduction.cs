@@ -37,7 +37,7 @@ internal sealed class DeviceReduction
     {
         PointSet points = _points.Points;
         GpuDevice device = _points.GpuDevice;
-        int laneBits = Math.Min(BitOperations.Log2((uint)device.GroupSize), BitOperations.Log2(BitOperations.RoundUpToPowerOf2((uint)points.Dimensions)));
+        int laneBits = BitOperations.Log2(Math.Min((uint)device.GroupSize, BitOperations.RoundUpToPowerOf2((uint)points.Dimensions)));
         int rowsAtOnce = device.GroupSize >> laneBits;
         _delta.MemSetToZero(_stream);
         device.Reduce!(_stream, new KernelConfig((int)(((long)points.Rows + rowsAtOnce - 1) / rowsAtOnce), device.GroupSize), new ReduceArguments

@@ -62,7 +62,7 @@ internal sealed class LloydStep : IStep
             .With<int>((long)_batch * (Tuning.CandidatesKept + 2)).With<long>(((long)clusters * d) + (2L * clusters));
         _device.CheckFits(needs, $"{clusters:N0} clusters of {n:N0} × {d:N0} points");
         if (frame > Array.MaxLength)
-            throw new BackendUnavailableException($"{clusters:N0} × {d:N0} centroids exceed the {Array.MaxLength:N0} values that this backend can hold.");
+            throw new BackendUnavailableException($"{clusters:N0} × {d:N0} centroids exceed the {Array.MaxLength:N0} values that fit here.");
 
         _memory = new DeviceMemory(_device);
         try
@@ -110,7 +110,8 @@ internal sealed class LloydStep : IStep
         if (centroids.Clusters != _clusters || centroids.Dimensions != points.Dimensions)
         {
             throw new ArgumentException(
-                $"The step was opened for {_clusters} × {points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.", nameof(centroids));
+                $"The step was opened for {_clusters} × {points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.",
+                nameof(centroids));
         }
         lock (_device.Gate)
         {
@@ -246,7 +247,8 @@ internal sealed class LloydStep : IStep
         distances += distancesHere;
 
         _resolved.SubView(0, count).CopyFromCPU(_stream, _hostResolved.AsSpan(0, count));
-        _device.ApplyLabels(_stream, new KernelConfig((count + _device.GroupSize - 1) / _device.GroupSize, _device.GroupSize), new ApplyLabelsArguments
+        int groups = (count + _device.GroupSize - 1) / _device.GroupSize;
+        _device.ApplyLabels(_stream, new KernelConfig(groups, _device.GroupSize), new ApplyLabelsArguments
         {
             Uncertain = _uncertain,
             First = first,

@@ -31,7 +31,9 @@ internal static class CudaDevices
 
     private static FoundDevice Describe(CudaDevice device) => new(
         device,
-        new BackendDevice(device.Name, DeviceKind.Gpu, device.MemorySize, $"{device.Architecture}, driver {device.DriverVersion}, {device.NumMultiprocessors} multiprocessors"),
+        new BackendDevice(
+            device.Name, DeviceKind.Gpu, device.MemorySize,
+            $"{device.Architecture}, driver {device.DriverVersion}, {device.NumMultiprocessors} multiprocessors"),
         TileShape.Large,
         Tuning.GroupSize);
 }

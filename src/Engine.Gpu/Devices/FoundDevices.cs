@@ -16,7 +16,7 @@ internal sealed record FoundDevices(Context? Context, IReadOnlyList<FoundDevice>
 /// <param name="Device">The device.</param>
 /// <param name="Description">What users see.</param>
 /// <param name="Tile">The shape of the groups of threads that suits it.</param>
-/// <param name="GroupSize">Threads in groups of kernels without a tile.</param>
+/// <param name="GroupSize">Threads in groups of kernels without a tile: a power of two.</param>
 internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape Tile, int GroupSize)
 {
     /// <summary>Bytes that may be used at most; 0 leaves it to the driver to say what is free.</summary>

@@ -74,13 +74,13 @@ internal sealed class GpuDevice : IDisposable
         if (needs.LargestBuffer > _found.LargestBuffer)
         {
             throw new BackendUnavailableException(
-                $"{what} need{Plural(what)} a buffer of {Megabytes(needs.LargestBuffer)} on '{Name}', whose largest is {Megabytes(_found.LargestBuffer)}.");
+                $"{what} need a buffer of {Megabytes(needs.LargestBuffer)} on '{Name}', whose largest is {Megabytes(_found.LargestBuffer)}.");
         }
         long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved : long.MaxValue);
         if (Accelerator is CudaAccelerator cuda)
             free = Math.Min(free, cuda.GetFreeMemory());
         if (needs.Total > free)
-            throw new BackendUnavailableException($"{what} need{Plural(what)} {Megabytes(needs.Total)} on '{Name}', which has {Megabytes(free)} free.");
+            throw new BackendUnavailableException($"{what} need {Megabytes(needs.Total)} on '{Name}', which has {Megabytes(free)} free.");
     }
 
     /// <summary>Counts memory as taken (or, negative, as given back).</summary>
@@ -99,8 +99,6 @@ internal sealed class GpuDevice : IDisposable
             Accelerator.Dispose();
         }
     }
-
-    private static string Plural(string what) => what.EndsWith('s') ? "" : "s";
 
     private static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
 }

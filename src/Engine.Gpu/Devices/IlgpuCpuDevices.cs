@@ -17,7 +17,11 @@ internal static class IlgpuCpuDevices
         return new FoundDevices(
             context,
             [
-                new FoundDevice(device, new BackendDevice("ILGPU CPU accelerator", DeviceKind.Emulated, memory, "simulated warps of 32"), TileShape.Small, GroupSize)
+                new FoundDevice(
+                    device,
+                    new BackendDevice("ILGPU CPU accelerator", DeviceKind.Emulated, memory, "simulated warps of 32"),
+                    TileShape.Small,
+                    GroupSize)
                 {
                     MemoryLimit = memory,
                 },

@@ -38,7 +38,9 @@ internal static class NativeLibraries
 
     /// <summary>The library that holds the OpenCL loader on this system.</summary>
     public static string OpenClLoader =>
-        OperatingSystem.IsWindows() ? "OpenCL.dll" : OperatingSystem.IsMacOS() ? "/System/Library/Frameworks/OpenCL.framework/OpenCL" : "libOpenCL.so.1";
+        OperatingSystem.IsWindows() ? "OpenCL.dll"
+        : OperatingSystem.IsMacOS() ? "/System/Library/Frameworks/OpenCL.framework/OpenCL"
+        : "libOpenCL.so.1";
 
     private static string? Versioned(string name) => name switch
     {

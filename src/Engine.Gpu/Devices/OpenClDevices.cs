@@ -1,3 +1,4 @@
+using System.Numerics;
 using ILGPU;
 using ILGPU.Runtime.OpenCL;
 
@@ -24,10 +25,13 @@ internal static class OpenClDevices
             context = Context.Create(builder => builder.OpenCL(device => IsUsable(device, prepare, passedOver)).Optimize(OptimizationLevel.O2));
             int count = context.GetCLDevices().Count;
             if (count > 0)
-                return new FoundDevices(context, [.. Enumerable.Range(0, count).Select(i => Describe(context.GetCLDevice(i)))], passedOver.Count == 0 ? null : string.Join("; ", passedOver));
+            {
+                FoundDevice[] devices = [.. Enumerable.Range(0, count).Select(i => Describe(context.GetCLDevice(i)))];
+                return new FoundDevices(context, devices, passedOver.Count == 0 ? null : string.Join("; ", passedOver));
+            }
             context.Dispose();
             return FoundDevices.None(passedOver.Count == 0
-                ? "The OpenCL loader is installed but reports no device: no OpenCL platform is installed."
+                ? "The OpenCL loader is installed but finds no device: no OpenCL platform is installed, or its driver fails."
                 : string.Join("; ", passedOver));
         }
         // A driver may fail in any way; a probe says how and never throws.
@@ -38,16 +42,24 @@ internal static class OpenClDevices
         }
     }
 
+    // What is thrown here ILGPU would swallow, together with all further devices.
     private static bool IsUsable(CLDevice device, Action<CLDevice> prepare, List<string> passedOver)
     {
-        prepare(device);
-        string? lacks =
-            !device.Capabilities.GenericAddressSpace ? "the generic address space that ILGPU needs"
-            : (device.GetDeviceInfo<long>(SingleFpConfig) & FpInfNan) == 0 ? "infinities and NaNs in float32"
-            : null;
-        if (lacks is not null)
-            passedOver.Add($"device '{device.Name}' ({device.PlatformName}) lacks {lacks}");
-        return lacks is null;
+        string? reason;
+        try
+        {
+            prepare(device);
+            reason = !device.Capabilities.GenericAddressSpace ? "lacks the generic address space that ILGPU needs"
+                : (device.GetDeviceInfo<long>(SingleFpConfig) & FpInfNan) == 0 ? "lacks infinities and NaNs in float32"
+                : null;
+        }
+        catch (Exception e)
+        {
+            reason = $"cannot be asked what it can do: {e.Message}";
+        }
+        if (reason is not null)
+            passedOver.Add($"device '{device.Name}' ({device.PlatformName}) {reason}");
+        return reason is null;
     }
 
     private static FoundDevice Describe(CLDevice device)
@@ -63,7 +75,7 @@ internal static class OpenClDevices
             device,
             new BackendDevice(device.Name, isGpu ? DeviceKind.Gpu : DeviceKind.Emulated, device.MemorySize, capabilities),
             fitsLarge ? TileShape.Large : TileShape.Medium,
-            Math.Min(Tuning.GroupSize, device.MaxNumThreadsPerGroup))
+            1 << BitOperations.Log2((uint)Math.Min(Tuning.GroupSize, device.MaxNumThreadsPerGroup)))
         {
             MemoryLimit = device.MemorySize,
             LargestBuffer = device.GetDeviceInfo<long>(MaxAllocation),

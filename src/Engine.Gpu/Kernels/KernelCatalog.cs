@@ -21,13 +21,13 @@ internal static class KernelCatalog
         .. Tiled<LargeTile>(),
         .. Tiled<MediumTile>(),
         .. Tiled<SmallTile>(),
-        new("ApplyLabels", ((Action<ApplyLabelsArguments>)ApplyLabelsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
-        new("Reduce", ((Action<ReduceArguments>)ReduceKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("ApplyLabels", new Action<ApplyLabelsArguments>(ApplyLabelsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("Reduce", new Action<ReduceArguments>(ReduceKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
-        new($"Assign {typeof(TTile).Name}", ((Action<AssignArguments>)AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, HasWideLoads: true),
-        new($"Candidates {typeof(TTile).Name}", ((Action<CandidatesArguments>)CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, HasWideLoads: true),
+        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
+        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
     ];
 }
