@@ -18,7 +18,7 @@ internal interface ITile
 
 /// <summary>128 rows × 128 clusters, 256 threads, 34 KB of shared memory: for CUDA and OpenCL.</summary>
 /// <remarks>
-/// 60000 × 784 points, 100 clusters, PoCL on two cores: 1.04 s an assignment; 64 × 64 with depth 16 or 64: 1.65 s, 1.13 s; 128 × 128 with
+/// 60000 × 784 points, 100 clusters, PoCL on two busy cores: 1.04 s an assignment; 64 × 64 with depth 16 or 64: 1.65 s, 1.13 s; 128 × 128 with
 /// depth 32: 1.13 s; 64 × 128, depth 64: 1.04 s; 128 × 64: 1.34 s; 16 × 16: 1.69 s. Not measured on a GPU.
 /// </remarks>
 internal readonly struct LargeTile : ITile
