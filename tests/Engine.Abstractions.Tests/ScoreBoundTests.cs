@@ -20,7 +20,7 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
     {
         TestCase testCase = TestCases.Find(name);
         using var kmeans = new KMeans();
-        int every = 1 + (int)(testCase.Work * ScoreKernel.All.Count / 2e6);
+        int every = 1 + (int)(testCase.Work * ScoreKernel.All.Count / 1e6);
         foreach (KMeansIteration iteration in kmeans.Iterations(testCase.Points, testCase.Options() with { MaxIterations = 3, Backend = "scalar" }))
         {
             PointSet rows = EveryNth(testCase.Points, every);
@@ -107,7 +107,6 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
     [InlineData(24, 0)]
     public void It_holds_against_a_search_for_its_weakness(int d, int kernel)
     {
-        double worst = 0;
         for (int seed = 0; seed < 5; seed++)
         {
             Random random = Source((d * 100) + seed);
@@ -125,13 +124,13 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
                 else
                     target[at] = old;
             }
-            worst = Math.Max(worst, level);
         }
-        output.WriteLine($"d = {d}, {ScoreKernel.All[kernel].Name}: {worst:F3} of the bound");
+        output.WriteLine($"d = {d}, {ScoreKernel.All[kernel].Name}: error at most {_worstError:F3} and excess at most {_worstExcess:F3} of what the bound allows");
 
-        static double Level(float[] values, float[] centroids, int d, int kernel)
+        double Level(float[] values, float[] centroids, int d, int kernel)
         {
             CertificateCheck check = new CertificateCheck(Of(values, d), new CentroidSet(centroids, centroids.Length / d, d)).Run(ScoreKernel.All[kernel], "search");
+            Report(check, "", quiet: true);
             return (10 * check.WorstExcess) + check.WorstError;
         }
     }
@@ -141,6 +140,8 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
     [InlineData(0.125f)]
     [InlineData(0.01f)]
     [InlineData(1f)]
+    [InlineData(2f)]
+    [InlineData(4f)]
     public void It_holds_where_every_rounding_is_at_its_worst(float near)
     {
         for (int seed = 0; seed < 40; seed++)
@@ -152,7 +153,7 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
                 Report(new CertificateCheck(Of(values, 1), new CentroidSet(centroids, 3, 1)).Run(kernel, $"seed {seed}"), "", quiet: true);
         }
         output.WriteLine($"{near}: error at most {_worstError:F3} of what the bound allows");
-        Assert.True(_worstError > 0.5, "This test has lost its teeth: the roundings are no longer near their worst.");
+        Assert.True(near > 1 || _worstError > 0.5, "This test has lost its teeth: the roundings are no longer near their worst.");
     }
 
     [Fact]
