@@ -58,7 +58,7 @@ public sealed class BackendSelectorTests
         Assert.Equal("gpu: a GPU is there", BackendSelector.Choose([cpu, gpu, scalar], "auto", Large).Why);
         (IBackend backend, string why) = BackendSelector.Choose([cpu, gpu, scalar], "auto", Small);
         Assert.Equal(("cpu", "cpu: the problem is too small for a GPU to pay"), (backend.Name, why));
-        Assert.Equal("cpu: no GPU was found", BackendSelector.Choose([cpu, scalar], "auto", Large).Why);
+        Assert.Equal("cpu: no backend for GPUs was given", BackendSelector.Choose([cpu, scalar], "auto", Large).Why);
         Assert.Equal("scalar", BackendSelector.Choose([scalar], "auto", Large).Backend.Name);
     }
 
@@ -67,6 +67,8 @@ public sealed class BackendSelectorTests
     {
         IBackend cpu = new Stub("cpu", DeviceKind.Cpu), broken = new Stub("gpu", null), emulated = new Stub("emulated", DeviceKind.Emulated);
         Assert.Equal("cpu: no GPU can be used (gpu: no driver)", BackendSelector.Choose([broken, emulated, cpu], "auto", Large).Why);
+        IBackend lesser = new Stub("gpu", DeviceKind.Emulated, DeviceKind.Gpu);
+        Assert.Equal("cpu: no GPU can be used (gpu: only gpu)", BackendSelector.Choose([lesser, cpu], "auto", Large).Why);
         Assert.Equal("gpu: as asked", BackendSelector.Choose([new Stub("gpu", DeviceKind.Gpu)], "gpu", Small).Why);
         Assert.Contains("Backend 'gpu' cannot run here: no driver", Assert.Throws<BackendUnavailableException>(() => BackendSelector.Choose([broken, cpu], "gpu", Small)).Message, StringComparison.Ordinal);
         Assert.Contains("No backend can run here. gpu: no driver", Assert.Throws<BackendUnavailableException>(() => BackendSelector.Choose([broken], "auto", Small)).Message, StringComparison.Ordinal);
@@ -80,13 +82,15 @@ public sealed class BackendSelectorTests
         Assert.Equal(0, gpu.Probes);
     }
 
-    private sealed class Stub(string name, DeviceKind? kind) : IBackend
+    private sealed class Stub(string name, DeviceKind? kind, DeviceKind? meantFor = null) : IBackend
     {
         public int Probes { get; private set; }
 
         public string Name => name;
 
         public string Description => name;
+
+        public DeviceKind Kind => meantFor ?? kind ?? DeviceKind.Gpu;
 
         public IReadOnlyList<Algorithm> Algorithms => [new("lloyd", "", "")];
 

@@ -156,6 +156,8 @@ public sealed class VerificationTests
 
         public string Description => "the reference, telling lies";
 
+        public DeviceKind Kind => DeviceKind.Reference;
+
         public IReadOnlyList<Algorithm> Algorithms => _inner.Algorithms;
 
         public BackendStatus Probe() => _inner.Probe();
