@@ -383,6 +383,17 @@ public sealed class FitTests : IDisposable
         Assert.Contains("13 dimensions; the points have 2", Assert.Throws<InvalidPointsException>(() => _kmeans.Predict(result.Model, PointSet.FromRows(new float[2], 1, 2))).Message, StringComparison.Ordinal);
     }
 
+    // Found by asking for weights of 1.4 grid units beside rows near the largest float: the mean was infinite, and from there on everything wrong.
+    [Fact]
+    public void Every_centroid_is_finite()
+    {
+        foreach (TestCase testCase in TestCases.All)
+        {
+            foreach (string? init in (string?[])[null, .. Initializers.All.Select(static i => i.Name)])
+                Assert.All(ReferenceRun.Of(testCase, init).Result.Model.Centroids.Values.ToArray(), static value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
     private static KMeansOptions OnLine() => new() { Clusters = 2, InitialCentroids = new CentroidSet([0f, 1f], 2, 1), Tolerance = 0 };
 
     private static void AssertConsistent(KMeansResult result, PointSet points)

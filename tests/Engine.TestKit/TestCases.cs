@@ -77,6 +77,8 @@ public static class TestCases
         yield return FromFirstRows("weights-almost-all-zero", Blobs(64, 200, 3, 5), 3, 5, Fill(200, i => i is 17 or 90 or 150 ? 1.5 : 0));
         yield return FromFirstRows("tiny-weights", Blobs(65, 200, 3, 5), 3, 5, Fill(200, i => (1 + (i % 3)) * 1e-44));
         yield return FromFirstRows("huge-weights", Blobs(66, 200, 3, 5, scale: 1e30), 3, 5, Fill(200, i => (1 + (i % 3)) * 1e38));
+        yield return new TestCase(
+            "mean-beyond-the-largest-float", [1e-30f, 2e-30f, 3.3e38f, 3.3e38f], 1, new CentroidSet([1e-30f, 3.3e38f], 2, 1), Fill(4, i => i < 2 ? 1 : Math.ScaleB(1.4, -50)));
 
         // Stop rules.
         yield return FromFirstRows("tolerance", Blobs(71, 1500, 6, 20, spread: 4), 6, 20, tolerance: 1e-4, maxIterations: 100);

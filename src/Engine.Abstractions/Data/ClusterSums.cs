@@ -92,8 +92,8 @@ public sealed class ClusterSums
     }
 
     /// <summary>
-    /// Writes the mean of each cluster, <c>(float)((S / Scale) / weight)</c>; a cluster without weight keeps the centroid of
-    /// <paramref name="previous"/>. O(k·d).
+    /// Writes the mean of each cluster, <c>(float)((S / Scale) / weight)</c>, clamped to the finite range; a cluster without weight keeps the
+    /// centroid of <paramref name="previous"/>. O(k·d).
     /// </summary>
     public void Means(CentroidSet previous, CentroidSet means)
     {
@@ -111,7 +111,10 @@ public sealed class ClusterSums
             double weight = _weights[j] / Grid.WeightScale;
             ReadOnlySpan<long> sum = this[j];
             for (int l = 0; l < mean.Length; l++)
-                mean[l] = (float)((sum[l] / scale[l]) / weight);
+            {
+                // A weight that counts as one grid unit may be almost 1.5 of them: beside the largest floats the quotient can leave their range.
+                mean[l] = (float)Math.Clamp((sum[l] / scale[l]) / weight, -float.MaxValue, float.MaxValue);
+            }
         }
     }
 
