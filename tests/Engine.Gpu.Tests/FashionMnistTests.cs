@@ -18,7 +18,7 @@ public sealed class FashionMnistTests(ITestOutputHelper output)
     [Fact(Explicit = true)]
     public void OpenCl_equals_cpu_on_all_rows()
     {
-        Assert.SkipWhen(Pocl.Missing is not null, Pocl.Missing ?? "");
+        Pocl.SkipUnlessThere();
         Compare(rows: 60_000, clusters: 100, static () => Pocl.Backend());
     }
 

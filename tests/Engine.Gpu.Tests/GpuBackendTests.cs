@@ -36,7 +36,7 @@ public sealed class GpuBackendTests
     [Fact]
     public void A_device_without_generic_addresses_is_passed_over_with_the_reason()
     {
-        Assert.SkipWhen(Pocl.Missing is not null, Pocl.Missing ?? "");
+        Pocl.SkipUnlessThere();
         using var backend = new GpuBackend("opencl", DeviceKind.Gpu, "", static () => OpenClDevices.Find(static device => Pocl.SetGenericAddressSpace(device, false)));
         Assert.False(backend.Probe().IsAvailable);
         Assert.Contains("lacks the generic address space that ILGPU needs", backend.Probe().Missing, StringComparison.Ordinal);
@@ -161,7 +161,7 @@ public sealed class GpuBackendTests
         // 5 rows of 4 million values; four of them fill a chunk.
         const int dimensions = (Tuning.CopyValues / 4) - 1;
         using GpuBackend backend = Pocl.Backend();
-        Assert.SkipUnless(backend.Probe().IsAvailable, backend.Probe().Missing ?? "");
+        Pocl.SkipUnlessThere(backend);
         using PointSet points = PointSet.Allocate(5, dimensions, static (row, values) => values.Fill(row));
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
         var values = new float[5 * dimensions];
@@ -185,7 +185,7 @@ public sealed class GpuBackendTests
     public void More_ties_than_lists_hold_are_resolved_all_the_same()
     {
         using GpuBackend backend = Pocl.Backend();
-        Assert.SkipUnless(backend.Probe().IsAvailable, backend.Probe().Missing ?? "");
+        Pocl.SkipUnlessThere(backend);
         const int rows = Tuning.ResolveBatch + 1000;
         PointSet points = PointSet.FromRows(Generate.WholeNumbers(7, rows * 2, -9, 9), rows, 2);
         var centroids = new CentroidSet(Generate.Fill(40, i => i < 36 ? 3 : i), 20, 2);
@@ -203,7 +203,7 @@ public sealed class GpuBackendTests
     public void Few_rows_of_ordinary_data_need_resolving()
     {
         using GpuBackend backend = Pocl.Backend();
-        Assert.SkipUnless(backend.Probe().IsAvailable, backend.Probe().Missing ?? "");
+        Pocl.SkipUnlessThere(backend);
         TestCase testCase = TestCases.Find("beyond-one-block");
         using ILoadedPoints loaded = backend.Load(testCase.Points, new ExecutionOptions());
         using IStep step = loaded.Open("lloyd", testCase.Clusters);

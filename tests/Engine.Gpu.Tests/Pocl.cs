@@ -23,6 +23,25 @@ internal static unsafe partial class Pocl
     /// <summary>Why PoCL cannot be used; null where it can. The first use sets it up, which has to happen before anything loads OpenCL.</summary>
     public static string? Missing => Preparation.Value;
 
+    /// <summary>Whether the test command has installed PoCL, so that nothing that needs it may be skipped.</summary>
+    public static bool IsRequired => Environment.GetEnvironmentVariable("KMEANSFAST_REQUIRE_OPENCL") is "1";
+
+    /// <summary>Skips a test where PoCL cannot be used, and fails it where it must be.</summary>
+    public static void SkipUnlessThere() => SkipBecause(Missing);
+
+    /// <summary>As <see cref="SkipUnlessThere()"/>, also where PoCL is there and the backend finds no device.</summary>
+    public static void SkipUnlessThere(GpuBackend backend)
+    {
+        BackendStatus status = backend.Probe();
+        SkipBecause(status.IsAvailable ? null : status.Missing ?? "No device.");
+    }
+
+    private static void SkipBecause(string? missing)
+    {
+        Assert.False(missing is not null && IsRequired, $"KMEANSFAST_REQUIRE_OPENCL is set, and OpenCL cannot run: {missing}");
+        Assert.SkipWhen(missing is not null, missing ?? "");
+    }
+
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
     public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",

@@ -73,7 +73,7 @@ public sealed class CsvTests : IDisposable
     {
         using PointFileContent content = PointFile.Read(_files.Write("h.csv", text), new PointReadOptions { Columns = ["0"], NonFinite = NonFinitePolicy.Drop });
         Assert.Equal(expected, content.ColumnNames is not null);
-        Assert.Equal(notes, content.Notes.Count(static n => n.Contains("HasHeader", StringComparison.Ordinal)));
+        Assert.Equal(notes, content.Notes.Count(static n => n.Contains("--header", StringComparison.Ordinal)));
     }
 
     [Fact]

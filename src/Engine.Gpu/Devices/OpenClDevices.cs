@@ -13,11 +13,20 @@ internal static class OpenClDevices
     private const long FpDenorm = 1 << 0;
     private const long FpInfNan = 1 << 1;
 
+    // Loaders initialise themselves at the first call and not all let two threads make it: Debian's then finds no platform for one of them.
+    private static readonly Lock Loader = new();
+
     public static FoundDevices Find(Action<CLDevice> prepare)
     {
         NativeLibraries.Register();
         if (!NativeLibraries.IsInstalled(NativeLibraries.OpenClLoader))
             return FoundDevices.None($"{NativeLibraries.OpenClLoader} was not found: no OpenCL loader is installed.");
+        lock (Loader)
+            return Ask(prepare);
+    }
+
+    private static FoundDevices Ask(Action<CLDevice> prepare)
+    {
         Context? context = null;
         try
         {
