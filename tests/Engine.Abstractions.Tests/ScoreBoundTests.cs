@@ -140,6 +140,7 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
     [InlineData(0.125f)]
     [InlineData(0.01f)]
     [InlineData(1f)]
+    [InlineData(1.5f)]
     [InlineData(2f)]
     [InlineData(4f)]
     public void It_holds_where_every_rounding_is_at_its_worst(float near)
@@ -147,13 +148,14 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
         for (int seed = 0; seed < 40; seed++)
         {
             Random random = Source(seed);
-            float[] values = Fill(300, i => (i % 2 == 0 ? 1 : -1.0001) * (1 + (random.NextDouble() / 64)));
+            // Half of the rows lie around 0, so that the centre does; it is not 0, or nothing would round.
+            float[] values = Fill(400, i => i % 2 == 0 ? 1e-3 * random.NextDouble() : (i % 4 == 1 ? 1 : -1.0001) * (1 + (random.NextDouble() / 64)));
             float[] centroids = Fill(3, _ => near * (1 + (random.NextDouble() / 64)));
             foreach (ScoreKernel kernel in (ScoreKernel[])[ScoreKernel.All[0], ScoreKernel.All[2]])
                 Report(new CertificateCheck(Of(values, 1), new CentroidSet(centroids, 3, 1)).Run(kernel, $"seed {seed}"), "", quiet: true);
         }
         output.WriteLine($"{near}: error at most {_worstError:F3} of what the bound allows");
-        Assert.True(near > 1 || _worstError > 0.5, "This test has lost its teeth: the roundings are no longer near their worst.");
+        Assert.True(_worstError > 0.6, "This test has lost its teeth: the roundings are no longer near their worst.");
     }
 
     [Fact]
