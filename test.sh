@@ -56,6 +56,7 @@ run() { # run NAME PROJECT [VARIABLE=VALUE ...]
 }
 
 run abstractions Engine.Abstractions.Tests
+run abstractions-no-intrinsics Engine.Abstractions.Tests DOTNET_EnableHWIntrinsic=0
 run io Engine.IO.Tests
 
 # The CPU kernels at every width that this processor has. The suite asserts the width it was told to expect.
@@ -65,8 +66,8 @@ if [ "$avx512" = yes ]; then
     run cpu-vector512 Engine.Cpu.Tests KMEANSFAST_EXPECT_LANES=Vector512
     run cpu-vectorT-512 Engine.Cpu.Tests DOTNET_MaxVectorTBitWidth=512 KMEANSFAST_EXPECT_LANES=VectorT-512
 fi
-[ "$avx2" = yes ] && run cpu-vectorT-256 Engine.Cpu.Tests DOTNET_EnableAVX512=0 DOTNET_EnableAVX512F=0 KMEANSFAST_EXPECT_LANES=VectorT-256
-run cpu-vectorT-128 Engine.Cpu.Tests DOTNET_EnableAVX512=0 DOTNET_EnableAVX512F=0 DOTNET_MaxVectorTBitWidth=128 KMEANSFAST_EXPECT_LANES=VectorT-128
+[ "$avx2" = yes ] && run cpu-vectorT-256 Engine.Cpu.Tests DOTNET_EnableAVX512=0 KMEANSFAST_EXPECT_LANES=VectorT-256
+run cpu-vectorT-128 Engine.Cpu.Tests DOTNET_EnableAVX512=0 DOTNET_MaxVectorTBitWidth=128 KMEANSFAST_EXPECT_LANES=VectorT-128
 run cpu-no-intrinsics Engine.Cpu.Tests DOTNET_EnableHWIntrinsic=0 KMEANSFAST_EXPECT_LANES=none
 
 run gpu Engine.Gpu.Tests

@@ -74,6 +74,18 @@ public sealed class InitializerTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void Duplicates_with_weight_come_before_rows_without(string init)
+    {
+        PointSet points = PointSet.FromRows(new float[] { 100, 200, 300, 7, 7, 7, 7 }, 7, 1).WithWeights(new float[] { 0, 0, 0, 1, 1, 1, 1 });
+        for (ulong seed = 0; seed < 20; seed++)
+        {
+            Assert.Equal([7, 7, 7, 7], Choose(init, points, 4, seed).Values.ToArray());
+            Assert.Equal([200, 100, 7, 7, 7, 7], Choose(init, points, 6, seed).Values.ToArray().OrderDescending());
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void Cancelling_throws(string init)
     {
         using var source = new CancellationTokenSource();

@@ -61,7 +61,7 @@ public sealed class PointStatistics
     internal static PointStatistics Of(PointSet points, int threads)
     {
         int d = points.Dimensions;
-        double[] blockSums = new double[BlockCount(points) * d];
+        double[] blockSums = new double[checked(BlockCount(points) * d)];
         var largest = new float[d];
         var largestWeighted = new double[d];
         Chunks.For(points.Rows, BlockRows, threads,
@@ -69,10 +69,9 @@ public sealed class PointStatistics
             (state, start, count) =>
             {
                 Span<double> sums = blockSums.AsSpan(start / BlockRows * d, d);
-                ReadOnlySpan<float> rows = points.Slice(start, count);
                 for (int i = 0; i < count; i++)
                 {
-                    ReadOnlySpan<float> row = rows.Slice(i * d, d);
+                    ReadOnlySpan<float> row = points[start + i];
                     AddRow(sums, row);
                     state.Raise(row, points.WeightOf(start + i));
                 }
@@ -101,13 +100,12 @@ public sealed class PointStatistics
     {
         int d = _points.Dimensions;
         var mean = (double[])Mean;
-        double[] blockSums = new double[BlockCount(_points) * d];
+        double[] blockSums = new double[checked(BlockCount(_points) * d)];
         Chunks.For(_points.Rows, BlockRows, threads, (start, count) =>
         {
             Span<double> sums = blockSums.AsSpan(start / BlockRows * d, d);
-            ReadOnlySpan<float> rows = _points.Slice(start, count);
-            for (int i = 0; i < count; i++)
-                AddSquaredDeviations(sums, rows.Slice(i * d, d), mean);
+            for (int i = start; i < start + count; i++)
+                AddSquaredDeviations(sums, _points[i], mean);
         });
         double total = 0;
         foreach (double squares in AddBlocks(blockSums, d))

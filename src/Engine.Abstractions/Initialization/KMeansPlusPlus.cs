@@ -8,7 +8,7 @@ namespace KMeansFast;
 /// D. Arthur, S. Vassilvitskii, "k-means++: the advantages of careful seeding" (SODA 2007), with scikit-learn's number of trials. Deviations,
 /// all for one answer everywhere: potentials <c>w·D</c> are integers on the power-of-two grid of the largest of them, renewed for each centroid;
 /// draw t of centroid p uses the random bits of index p·2³² + t; ties go to the earlier trial. Where every potential is 0 (fewer distinct rows
-/// than clusters) the lowest row not yet chosen follows. O(n·k·d·log k), n doubles of memory.
+/// than clusters) the lowest row not yet chosen follows, rows with weight before rows without. O(n·k·d·log k), n doubles of memory.
 /// </remarks>
 public sealed class KMeansPlusPlus : IInitializer
 {
@@ -40,7 +40,7 @@ public sealed class KMeansPlusPlus : IInitializer
         var nearest = new double[set.Rows];
         Array.Fill(nearest, double.PositiveInfinity);
         int trials = 2 + (int)Math.Log(seeding.Clusters);
-        int lowest = 0;
+        int weighted = 0, lowest = 0;
         while (rows.Count < seeding.Clusters)
         {
             seeding.Cancellation.ThrowIfCancellationRequested();
@@ -50,7 +50,9 @@ public sealed class KMeansPlusPlus : IInitializer
             byPotential.Build();
             if (byPotential.Total == 0)
             {
-                Take(RandomRows.LowestNotIn(chosen, ref lowest));
+                // Rows with weight first; once none of them is left, the search has run off the end and the others follow.
+                int row = RandomRows.LowestNotIn(chosen, i => i >= set.Rows || grid.WeightUnits(set.WeightOf(i)) > 0, ref weighted);
+                Take(row < set.Rows ? row : RandomRows.LowestNotIn(chosen, static _ => true, ref lowest));
                 continue;
             }
             var candidates = new int[trials];

@@ -35,7 +35,7 @@ public sealed class RandomRows : IInitializer
             seeding.Cancellation.ThrowIfCancellationRequested();
             int row = sampler.Total > 0
                 ? sampler.RowAt((long)seeding.Random.Below((ulong)sampler.Total, (ulong)rows.Count))
-                : LowestNotIn(chosen, ref lowest);
+                : LowestNotIn(chosen, static _ => true, ref lowest);
             sampler.Withdraw(row, grid.WeightUnits(set.WeightOf(row)));
             chosen.Add(row);
             rows.Add(row);
@@ -43,10 +43,10 @@ public sealed class RandomRows : IInitializer
         return CentroidSet.FromRows(set, rows);
     }
 
-    /// <summary>The lowest row that is not among the chosen; <paramref name="from"/> remembers where to go on.</summary>
-    internal static int LowestNotIn(HashSet<int> chosen, ref int from)
+    /// <summary>The lowest row that counts and is not among the chosen; <paramref name="from"/> remembers where to go on.</summary>
+    internal static int LowestNotIn(HashSet<int> chosen, Func<int, bool> counts, ref int from)
     {
-        while (chosen.Contains(from))
+        while (chosen.Contains(from) || !counts(from))
             from++;
         return from;
     }
