@@ -82,7 +82,7 @@ internal sealed class Terminal
             Out = new AnsiConsoleOutput(writer),
             Ansi = isTerminal ? AnsiSupport.Detect : AnsiSupport.No,
             ColorSystem = isTerminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
-            Interactive = isTerminal ? InteractionSupport.Detect : InteractionSupport.No,
+            Interactive = isTerminal ? InteractionSupport.Yes : InteractionSupport.No, // Detect looks at the other streams too
         });
         if (!isTerminal)
             console.Profile.Width = UnlimitedWidth;
