@@ -1,4 +1,7 @@
+using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using KMeansFast.Bench;
 
-BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args);
+// A benchmark that did not run is a failure, so that one cannot silently stop being measured.
+Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args)];
+return summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Length < s.BenchmarksCases.Length || s.Reports.Any(static r => !r.Success)) ? 1 : 0;

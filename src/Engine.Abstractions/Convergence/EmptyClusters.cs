@@ -20,7 +20,7 @@ internal static class EmptyClusters
 
     /// <summary>Moves farthest rows into empty clusters of <paramref name="sums"/>.</summary>
     /// <returns>The number of clusters that stay empty because every remaining row lies on its centroid.</returns>
-    public static int Fill(ClusterSums sums, PointSet points, ReadOnlySpan<int> labels, CentroidSet centroids, int threads)
+    public static int Fill(ClusterSums sums, PointSet points, int[] labels, CentroidSet centroids, int threads)
     {
         var empty = new List<int>();
         for (int j = 0; j < sums.Clusters; j++)
@@ -28,7 +28,7 @@ internal static class EmptyClusters
             if (sums.Weights[j] == 0)
                 empty.Add(j);
         }
-        List<(double Distance, int Row)> far = Farthest(points, labels.ToArray(), centroids, sums.Grid, empty.Count, threads);
+        List<(double Distance, int Row)> far = Farthest(points, labels, centroids, sums.Grid, empty.Count, threads);
         for (int e = 0; e < empty.Count; e++)
         {
             if (e >= far.Count)
