@@ -22,7 +22,7 @@ internal sealed class CertificateCheck(PointSet points, CentroidSet centroids)
     public CertificateCheck Run(ScoreKernel kernel, string what)
     {
         int d = centroids.Dimensions, k = centroids.Clusters;
-        ScoreFrame frame = ScoreFrame.For(points, centroids, kernel.Depth(d));
+        ScoreFrame frame = ScoreFrame.For(points, centroids, kernel.Depth(d), kernel.StartsFromHalfNorm);
         Assert.True(float.IsFinite(frame.Scale) && frame.Scale > 0 && Array.TrueForAll(frame.Shift, float.IsFinite) && Array.TrueForAll(frame.HalfNorms, float.IsFinite), what);
         var scaled = new float[k][];
         for (int j = 0; j < k; j++)
@@ -34,7 +34,7 @@ internal sealed class CertificateCheck(PointSet points, CentroidSet centroids)
         {
             kernel.WriteRow(points[i], frame, x);
             for (int j = 0; j < k; j++)
-                scores[j] = kernel.Result(frame.HalfNorms[j] - kernel.Dot(x, scaled[j]));
+                scores[j] = kernel.Score(frame.HalfNorms[j], x, scaled[j]);
             int best = Array.IndexOf(scores, scores.Min());
             float second = float.PositiveInfinity;
             for (int j = 0; j < k; j++)

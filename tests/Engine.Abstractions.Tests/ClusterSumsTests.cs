@@ -32,6 +32,11 @@ public sealed class ClusterSumsTests
             foreach (int i in Shuffled(random, rows))
             {
                 ClusterSums part = parts[random.Next(3)];
+                if (random.Next(2) == 0)
+                {
+                    part.Move(points[i], points.WeightOf(i), wrong[i], labels[i]);
+                    continue;
+                }
                 part.Remove(points[i], points.WeightOf(i), wrong[i]);
                 parts[random.Next(3)].Add(points[i], points.WeightOf(i), labels[i]);
             }

@@ -1,7 +1,7 @@
 namespace KMeansFast.Abstractions.Tests;
 
 /// <summary>A way to add up a float32 dot product, and the most roundings that any product meets on its way into the sum.</summary>
-internal sealed record ScoreKernel(string Name, ScoreKernel.DepthOf Depth, ScoreKernel.DotOf Dot, bool FusedFrame = false, bool Flush = false)
+internal sealed record ScoreKernel(string Name, ScoreKernel.DepthOf Depth, ScoreKernel.DotOf Dot, bool FusedFrame = false, bool Flush = false, bool StartsFromHalfNorm = false)
 {
     internal delegate int DepthOf(int dimensions);
 
@@ -23,9 +23,22 @@ internal sealed record ScoreKernel(string Name, ScoreKernel.DepthOf Depth, Score
         new("blocks of 16", d => Math.Min(d, 16) + ((d + 15) / 16), Blocks),
         new("plain loop, subnormals flushed", d => d, PlainFlushed, Flush: true),
         new("fused loop, subnormals flushed", d => d, FusedFlushed, FusedFrame: true, Flush: true),
+        new("plain loop from the half norm", d => d + 1, Plain, StartsFromHalfNorm: true),
+        new("fused loop from the half norm", d => d + 1, Fused, FusedFrame: true, StartsFromHalfNorm: true),
     ];
 
     public float Result(float value) => Flush && MathF.Abs(value) < 1.17549435e-38f ? 0 : value;
+
+    /// <summary>The score of one centroid.</summary>
+    public float Score(float halfNorm, ReadOnlySpan<float> x, ReadOnlySpan<float> c)
+    {
+        if (!StartsFromHalfNorm)
+            return Result(halfNorm - Dot(x, c));
+        float score = halfNorm;
+        for (int l = 0; l < x.Length; l++)
+            score = FusedFrame ? MathF.FusedMultiplyAdd(x[l], -c[l], score) : score + (x[l] * -c[l]);
+        return score;
+    }
 
     /// <summary>One row in the frame.</summary>
     public void WriteRow(ReadOnlySpan<float> row, ScoreFrame frame, Span<float> destination)

@@ -48,7 +48,7 @@ public sealed class CpuBackendTests
     public void Chunks_are_whole_blocks(int clusters, int dimensions)
     {
         int rows = Tuning.ChunkRows(clusters, dimensions);
-        Assert.True(rows >= ScoreKernel.BlockRows && rows % ScoreKernel.BlockRows == 0, $"{rows} rows in a chunk.");
+        Assert.True(rows >= RowBlock.Rows && rows % RowBlock.Rows == 0, $"{rows} rows in a chunk.");
     }
 
     [Fact]
@@ -62,10 +62,12 @@ public sealed class CpuBackendTests
         Assert.All(cpu.Algorithms, a => Assert.Contains(a.Name, message, StringComparison.Ordinal));
     }
 
-    [Fact]
-    public void Moved_rows_leave_and_enter_for_any_number_of_workers()
+    [Theory]
+    [InlineData(30_000, 5, 11)]  // workers share the rows
+    [InlineData(3_000, 40, 900)] // workers share the clusters
+    [InlineData(500, 9, 7)]      // one worker
+    public void Moved_rows_leave_and_enter_for_any_number_of_workers(int rows, int d, int k)
     {
-        const int rows = 30_000, d = 5, k = 11;
         var points = PointSet.FromRows(Generate.Uniform(3, rows * d, -1, 4), rows, d).WithWeights(Generate.Uniform(4, rows, 0, 2));
         Random random = Generate.Source(9);
         int[] labels = [.. Enumerable.Range(0, rows).Select(_ => random.Next(k))];

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -69,6 +70,17 @@ public sealed class ClusterSums
         AddScaled(this[cluster], row, Grid.Scale, Grid.IsWeighted ? -weight : -1f);
     }
 
+    /// <summary>Moves one row from a cluster to another, exactly: as <see cref="Remove"/> and <see cref="Add"/>, rounding once. O(d).</summary>
+    public void Move(ReadOnlySpan<float> row, float weight, int from, int to)
+    {
+        long units = Grid.WeightUnits(weight);
+        _weights[from] -= units;
+        _weights[to] += units;
+        _counts[from]--;
+        _counts[to]++;
+        MoveScaled(this[from], this[to], row, Grid.Scale, Grid.IsWeighted ? weight : 1f);
+    }
+
     /// <summary>Adds everything that <paramref name="other"/> holds. O(k·d).</summary>
     public void Merge(ClusterSums other)
     {
@@ -126,6 +138,31 @@ public sealed class ClusterSums
             && _counts.AsSpan().SequenceEqual(other._counts);
     }
 
+    // As AddScaled, with the same integers taken from one cluster and given to another.
+    private static void MoveScaled(Span<long> from, Span<long> to, ReadOnlySpan<float> row, ReadOnlySpan<double> scale, float weight)
+    {
+        if (row.Length != from.Length)
+            throw new ArgumentException($"The row has {row.Length} coordinates; the sums have {from.Length} dimensions.");
+        int l = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            ref long f = ref MemoryMarshal.GetReference(from);
+            ref long t = ref MemoryMarshal.GetReference(to);
+            for (; l <= row.Length - 8; l += 8)
+            {
+                Vector512<long> units = Units(ref MemoryMarshal.GetReference(row), ref MemoryMarshal.GetReference(scale), weight, l);
+                (Vector512.LoadUnsafe(ref f, (nuint)l) - units).StoreUnsafe(ref f, (nuint)l);
+                (Vector512.LoadUnsafe(ref t, (nuint)l) + units).StoreUnsafe(ref t, (nuint)l);
+            }
+        }
+        for (; l < row.Length; l++)
+        {
+            long units = SumGrid.ToGrid((double)weight * row[l] * scale[l]);
+            from[l] -= units;
+            to[l] += units;
+        }
+    }
+
     // sums[l] += rint(weight · row[l] · scale[l]). The product is exact (24 + 24 bits, times a power of two), so that the only rounding
     // is the addition of the rounding constant: one, ties to even, with or without FMA. Lane = dimension.
     private static void AddScaled(Span<long> sums, ReadOnlySpan<float> row, ReadOnlySpan<double> scale, float weight)
@@ -136,18 +173,21 @@ public sealed class ClusterSums
         if (Vector128.IsHardwareAccelerated)
         {
             ref long s = ref MemoryMarshal.GetReference(sums);
-            ref float x = ref MemoryMarshal.GetReference(row);
-            ref double g = ref MemoryMarshal.GetReference(scale);
-            Vector512<double> w = Vector512.Create((double)weight);
-            Vector512<double> rounding = Vector512.Create(SumGrid.RoundingConstant);
             for (; l <= row.Length - 8; l += 8)
             {
-                Vector512<double> value = Vector512.WidenLower(Vector256.LoadUnsafe(ref x, (nuint)l).ToVector512Unsafe()) * w;
-                Vector512<double> rounded = (value * Vector512.LoadUnsafe(ref g, (nuint)l)) + rounding;
-                (Vector512.LoadUnsafe(ref s, (nuint)l) + (rounded.AsInt64() - rounding.AsInt64())).StoreUnsafe(ref s, (nuint)l);
+                Vector512<long> units = Units(ref MemoryMarshal.GetReference(row), ref MemoryMarshal.GetReference(scale), weight, l);
+                (Vector512.LoadUnsafe(ref s, (nuint)l) + units).StoreUnsafe(ref s, (nuint)l);
             }
         }
         for (; l < row.Length; l++)
             sums[l] += SumGrid.ToGrid((double)weight * row[l] * scale[l]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<long> Units(ref float row, ref double scale, float weight, int l)
+    {
+        Vector512<double> rounding = Vector512.Create(SumGrid.RoundingConstant);
+        Vector512<double> value = Vector512.WidenLower(Vector256.LoadUnsafe(ref row, (nuint)l).ToVector512Unsafe()) * Vector512.Create((double)weight);
+        return ((value * Vector512.LoadUnsafe(ref scale, (nuint)l)) + rounding).AsInt64() - rounding.AsInt64();
     }
 }

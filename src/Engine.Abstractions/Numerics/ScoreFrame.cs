@@ -41,7 +41,10 @@ public sealed class ScoreFrame
     /// <param name="points">The points.</param>
     /// <param name="centroids">The centroids to be assigned to.</param>
     /// <param name="depth">The number of roundings on the way of a product into its dot product: d for a plain loop, less for blocked sums.</param>
-    public static ScoreFrame For(PointSet points, CentroidSet centroids, int depth)
+    /// <param name="startsFromHalfNorm">
+    /// Whether the kernel adds products to the half norm instead of subtracting their sum from it: cheaper, and the half norm then takes part in the chain.
+    /// </param>
+    public static ScoreFrame For(PointSet points, CentroidSet centroids, int depth, bool startsFromHalfNorm = false)
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(centroids);
@@ -69,7 +72,7 @@ public sealed class ScoreFrame
             halfNorms[j] = (float)(square / 2);
             largestNorm = Math.Max(largestNorm, Math.Sqrt(square));
         }
-        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, ScoreBound.Of(d, depth, largestNorm));
+        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
     }
 
     /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
@@ -131,7 +134,7 @@ public readonly struct ScoreBound
         _largest = largest;
     }
 
-    internal static ScoreBound Of(int dimensions, int depth, double largestNorm)
+    internal static ScoreBound Of(int dimensions, int depth, bool startsFromHalfNorm, double largestNorm)
     {
         const double slack = 1.02; // for the roundings of the bound itself and of the comparison, each below 2^-20
         const double u = 1.0 / (1 << 24);
@@ -139,7 +142,7 @@ public readonly struct ScoreBound
         double chain = depth * u / (1 - (depth * u));
         // The argument for T needs small coefficients; longer chains certify nothing, and every row is resolved.
         double cross = depth > 100_000 || dimensions > 100_000 ? 1e30 : slack * (chain + (3 * u));
-        double square = slack * (u + (d * Math.ScaleB(1, -52)));
+        double square = slack * (u + (d * Math.ScaleB(1, -52)) + (startsFromHalfNorm ? chain / 2 : 0));
         double root = Math.Sqrt(d);
         return new ScoreBound(
             (float)cross, (float)square, (float)(root * Math.ScaleB(1, -124)), (float)(d * Math.ScaleB(1, -124)),

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.Intrinsics;
 using KMeansFast.Cpu.Kernels;
@@ -20,9 +21,9 @@ internal static class LloydStep
 /// Lloyd's algorithm: every row against every centroid. Keeps labels, and the labels of the last reduction.
 /// </summary>
 /// <remarks>
-/// A worker takes a chunk of rows, block by block: shift and scale (O(d)), score all centroids, read best and second best. Rows whose gap
-/// exceeds the bound are done. The others of the chunk go through the same kernel once more, which now lists the centroids within the bound; the
-/// canonical distance decides among those. S. P. Lloyd, "Least squares quantization in PCM" (1982).
+/// A worker takes a chunk of rows, block by block: score all centroids, read best and second best. Rows whose gap exceeds the bound are done. The
+/// others of the chunk go through the panel kernel once more, which lists the centroids within the bound; the canonical distance decides among
+/// those. S. P. Lloyd, "Least squares quantization in PCM" (1982).
 /// </remarks>
 internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
     where TVector : struct
@@ -34,9 +35,8 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
     private readonly int[] _labels;
     private readonly int[] _reduced;
     private readonly double[] _chunkInertia;
-    private readonly PackedCentroids _packed;
-    private readonly AlignedBuffer _shift;
-    private readonly System.Collections.Concurrent.ConcurrentBag<Worker> _idle = [];
+    private readonly RowScorer<TVector, TLanes> _scorer;
+    private readonly ConcurrentBag<Worker> _idle = [];
 
     public LloydStep(PointSet points, int clusters, int threads)
     {
@@ -48,23 +48,20 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
         Array.Fill(_labels, -1);
         Array.Fill(_reduced, -1);
         _chunkInertia = new double[((long)points.Rows + _chunkRows - 1) / _chunkRows];
-        _packed = new PackedCentroids(clusters, points.Dimensions, TLanes.Count);
-        _shift = new AlignedBuffer(points.Dimensions);
+        _scorer = new RowScorer<TVector, TLanes>(clusters, points.Dimensions);
     }
 
     public string Algorithm => "lloyd";
 
     public AssignReport Assign(CentroidSet centroids)
     {
-        ScoreFrame frame = ScoreFrame.For(_points, centroids, ScoreKernel.Depth(_points.Dimensions));
-        _packed.Pack(frame, _threads);
-        frame.Shift.CopyTo(new Span<float>(_shift.Pointer, frame.Shift.Length));
-
+        ScoreFrame frame = _scorer.Frame(_points, centroids);
+        _scorer.Prepare(frame, _threads);
         int moved = 0;
         int resolved = 0;
         Chunks.For(_points.Rows, _chunkRows, _threads,
-            () => _idle.TryTake(out Worker? worker) ? worker : new Worker(_points.Dimensions, _chunkRows),
-            (worker, start, count) => AssignChunk(worker, frame, centroids, start, count),
+            () => _idle.TryTake(out Worker? worker) ? worker : new Worker(_scorer.CreateBlock(), _chunkRows),
+            (worker, start, count) => AssignChunk(worker, frame.Bound, centroids, start, count),
             worker =>
             {
                 moved += worker.Moved;
@@ -85,70 +82,119 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
 
     public void Dispose()
     {
-        _packed.Dispose();
-        _shift.Dispose();
+        _scorer.Dispose();
         while (_idle.TryTake(out Worker? worker))
-            worker.Dispose();
+            worker.Block.Dispose();
     }
 
-    private void AssignChunk(Worker worker, ScoreFrame frame, CentroidSet centroids, int start, int count)
+    private void AssignChunk(Worker worker, in ScoreBound bound, CentroidSet centroids, int start, int count)
     {
         double inertia = 0;
-        worker.Ambiguous = 0;
-        for (int row = start; row < start + count; row += ScoreKernel.BlockRows)
+        worker.Uncertain = 0;
+        for (int row = start; row < start + count; row += RowBlock.Rows)
         {
-            int rows = Math.Min(ScoreKernel.BlockRows, start + count - row);
+            int rows = Math.Min(RowBlock.Rows, start + count - row);
             fixed (float* x = _points.Slice(row, rows))
-                ScoreKernel.Frame<TVector, TLanes>(x, rows, _points.Dimensions, frame.Scale, _shift.Pointer, worker.Framed, worker.SquaredNorms);
-            int stride = BestTwo<TVector, TLanes>.Stride;
-            for (int i = 0; i < rows; i++)
-                BestTwo<TVector, TLanes>.Clear(worker.State + (i * stride));
-            ScoreKernel.Score<TVector, TLanes, BestTwo<TVector, TLanes>>(worker.Framed, rows, _packed, worker.Partial, worker.State, stride);
-
-            for (int i = 0; i < rows; i++)
-            {
-                (int cluster, float best, float second) = BestTwo<TVector, TLanes>.Read(worker.State + (i * stride));
-                inertia += _points.WeightOf(row + i) * Math.Max(0, worker.SquaredNorms[i] + (2 * (double)best));
-                float gap = frame.Bound.Gap(worker.SquaredNorms[i], best);
-                if (second - best > gap)
-                    Label(worker, row + i, cluster);
-                else
-                    worker.Defer(row + i, MathF.BitIncrement(best + gap)); // the sum may have been rounded down
-            }
+                _scorer.BestTwo(x, rows, worker.Block);
+            inertia += InertiaOf(worker.Block, row, rows);
+            Certify(worker, bound, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
-        Resolve(worker, frame, centroids);
+        Resolve(worker, centroids);
+    }
+
+    // The gap grows with norm and score, so the gap of the largest of both in a block is enough for every row of it: most rows need no more.
+    private void Certify(Worker worker, in ScoreBound bound, int row, int rows)
+    {
+        RowBlock block = worker.Block;
+        float enough = bound.Gap(Largest(block.SquaredNorms, rows), Largest(block.Best, rows));
+        var enoughs = new Vector<float>(enough);
+        Span<int> labels = _labels.AsSpan(row, rows);
+        int i = 0;
+        for (; i <= rows - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            if (Vector.GreaterThanAll(Vector.Load(block.Second + i) - Vector.Load(block.Best + i), enoughs))
+            {
+                Vector<int> clusters = Vector.Load(block.Clusters + i);
+                worker.Moved += Vector<int>.Count + Vector.Sum(Vector.Equals(clusters, new Vector<int>(labels[i..])));
+                clusters.CopyTo(labels[i..]);
+            }
+            else
+            {
+                for (int lane = i; lane < i + Vector<float>.Count; lane++)
+                    Certify(worker, bound, row, lane, enough);
+            }
+        }
+        for (; i < rows; i++)
+            Certify(worker, bound, row, i, enough);
+    }
+
+    private void Certify(Worker worker, in ScoreBound bound, int row, int i, float enough)
+    {
+        RowBlock block = worker.Block;
+        float best = block.Best[i];
+        float gap = block.Second[i] - best;
+        if (gap > enough || gap > bound.Gap(block.SquaredNorms[i], best))
+            Label(worker, row + i, block.Clusters[i]);
+        else
+            worker.Defer(row + i, MathF.BitIncrement(best + bound.Gap(block.SquaredNorms[i], best))); // the sum may have been rounded down
+    }
+
+    private static float Largest(float* values, int count)
+    {
+        int i = 0;
+        float largest = float.NegativeInfinity;
+        if (count >= Vector<float>.Count)
+        {
+            Vector<float> lanes = Vector.Load(values);
+            for (i = Vector<float>.Count; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+                lanes = Vector.Max(lanes, Vector.Load(values + i));
+            for (int lane = 0; lane < Vector<float>.Count; lane++)
+                largest = MathF.Max(largest, lanes[lane]);
+        }
+        for (; i < count; i++)
+            largest = MathF.Max(largest, values[i]);
+        return largest;
+    }
+
+    private double InertiaOf(RowBlock block, int row, int rows)
+    {
+        ReadOnlySpan<float> weights = _points.IsWeighted ? _points.Weights.Span.Slice(row, rows) : default;
+        double inertia = 0;
+        int i = 0;
+        for (; i <= rows - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> squares = Vector.Max(Vector<float>.Zero, Vector.Load(block.SquaredNorms + i) + (Vector.Load(block.Best + i) * 2));
+            inertia += Vector.Sum(weights.IsEmpty ? squares : squares * new Vector<float>(weights[i..]));
+        }
+        for (; i < rows; i++)
+            inertia += (weights.IsEmpty ? 1 : weights[i]) * Math.Max(0, block.SquaredNorms[i] + (2 * (double)block.Best[i]));
+        return inertia;
     }
 
     // The rows put off, gathered into blocks: their candidates, then canonical distances.
-    private void Resolve(Worker worker, ScoreFrame frame, CentroidSet centroids)
+    private void Resolve(Worker worker, CentroidSet centroids)
     {
-        int d = _points.Dimensions;
-        int stride = Candidates<TVector, TLanes>.Stride;
-        for (int first = 0; first < worker.Ambiguous; first += ScoreKernel.BlockRows)
+        for (int first = 0; first < worker.Uncertain; first += PanelKernel.BlockRows)
         {
-            int rows = Math.Min(ScoreKernel.BlockRows, worker.Ambiguous - first);
+            int rows = Math.Min(PanelKernel.BlockRows, worker.Uncertain - first);
             for (int i = 0; i < rows; i++)
             {
-                fixed (float* x = _points[worker.AmbiguousRows[first + i]])
-                {
-                    ScoreKernel.Frame<TVector, TLanes>(
-                        x, 1, d, frame.Scale, _shift.Pointer, worker.Framed + ((long)i * d), worker.SquaredNorms + i);
-                }
-                Candidates<TVector, TLanes>.Clear(worker.State + (i * stride), worker.Limits[first + i]);
+                fixed (float* x = _points[worker.UncertainRows[first + i]])
+                    _scorer.StageForCandidates(x, i, worker.Limits[first + i], worker.Block);
             }
-            ScoreKernel.Score<TVector, TLanes, Candidates<TVector, TLanes>>(worker.Framed, rows, _packed, worker.Partial, worker.State, stride);
+            _scorer.FindCandidates(rows, worker.Block);
             for (int i = 0; i < rows; i++)
             {
-                int row = worker.AmbiguousRows[first + i];
-                ReadOnlySpan<int> candidates = Candidates<TVector, TLanes>.Read(worker.State + (i * stride));
+                int row = worker.UncertainRows[first + i];
+                ReadOnlySpan<int> candidates = RowScorer<TVector, TLanes>.CandidatesOf(i, worker.Block);
                 int label = candidates.IsEmpty
                     ? NearestCentroid.Of(_points[row], centroids, guess: Math.Max(_labels[row], 0)).Label
                     : NearestCentroid.Of(_points[row], centroids, candidates).Label;
                 Label(worker, row, label);
             }
         }
-        worker.Resolved += worker.Ambiguous;
+        worker.Resolved += worker.Uncertain;
     }
 
     private void Label(Worker worker, int row, int label)
@@ -158,37 +204,16 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
         _labels[row] = label;
     }
 
-    // Scratch of one worker.
-    private sealed class Worker : IDisposable
+    // What one worker needs for a chunk.
+    private sealed class Worker(RowBlock block, int chunkRows)
     {
-        private readonly AlignedBuffer _buffer;
+        public RowBlock Block => block;
 
-        public Worker(int dimensions, int chunkRows)
-        {
-            int stateLength = ScoreKernel.BlockRows * Math.Max(BestTwo<TVector, TLanes>.Stride, Candidates<TVector, TLanes>.Stride);
-            int partialLength = ScoreKernel.PartialLength(TLanes.Count);
-            _buffer = new AlignedBuffer(partialLength + stateLength + ScoreKernel.BlockRows + ((long)ScoreKernel.BlockRows * dimensions));
-            Partial = _buffer.Pointer;
-            State = Partial + partialLength;
-            SquaredNorms = State + stateLength;
-            Framed = SquaredNorms + ScoreKernel.BlockRows;
-            AmbiguousRows = new int[chunkRows];
-            Limits = new float[chunkRows];
-        }
+        public int[] UncertainRows { get; } = new int[chunkRows];
 
-        public float* Partial { get; }
+        public float[] Limits { get; } = new float[chunkRows];
 
-        public float* State { get; }
-
-        public float* SquaredNorms { get; }
-
-        public float* Framed { get; }
-
-        public int[] AmbiguousRows { get; }
-
-        public float[] Limits { get; }
-
-        public int Ambiguous { get; set; }
+        public int Uncertain { get; set; }
 
         public int Moved { get; set; }
 
@@ -196,11 +221,8 @@ internal sealed unsafe class LloydStep<TVector, TLanes> : IStep
 
         public void Defer(int row, float limit)
         {
-            AmbiguousRows[Ambiguous] = row;
-            Limits[Ambiguous++] = limit;
+            UncertainRows[Uncertain] = row;
+            Limits[Uncertain++] = limit;
         }
-
-
-        public void Dispose() => _buffer.Dispose();
     }
 }

@@ -13,6 +13,8 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     static abstract void Store(TVector value, float* destination);
 
+    static abstract void StoreAsInt32(TVector wholeNumbers, int* destination);
+
     static abstract TVector Broadcast(float value);
 
     static abstract TVector Add(TVector a, TVector b);
@@ -43,6 +45,9 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector<float> value, float* destination) => value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreAsInt32(Vector<float> wholeNumbers, int* destination) => Vector.ConvertToInt32Native(wholeNumbers).Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Broadcast(float value) => Vector.Create(value);
@@ -80,6 +85,9 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreAsInt32(Vector512<float> wholeNumbers, int* destination) => Vector512.ConvertToInt32Native(wholeNumbers).Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Broadcast(float value) => Vector512.Create(value);

@@ -1,7 +1,7 @@
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
-/// Centroids as <see cref="ScoreKernel"/> reads them: panels of two vectors, coordinate by coordinate, so that one coordinate of a panel is two
+/// Centroids as <see cref="PanelKernel"/> reads them: panels of two vectors, coordinate by coordinate, so that one coordinate of a panel is two
 /// loads. Clusters past k, up to a whole panel, have an infinite half norm and can never win.
 /// </summary>
 internal sealed unsafe class PackedCentroids : IDisposable
@@ -12,7 +12,7 @@ internal sealed unsafe class PackedCentroids : IDisposable
 
     public PackedCentroids(int clusters, int dimensions, int lanes)
     {
-        _panelWidth = ScoreKernel.PanelVectors * lanes;
+        _panelWidth = PanelKernel.PanelVectors * lanes;
         Clusters = clusters;
         Dimensions = dimensions;
         Panels = (clusters + _panelWidth - 1) / _panelWidth;

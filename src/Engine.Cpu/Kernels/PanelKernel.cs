@@ -11,7 +11,7 @@ namespace KMeansFast.Cpu.Kernels;
 /// <see cref="BlockDimensions"/> coordinates: a panel's block stays in the first-level cache while all rows pass over it, and the error
 /// bound grows with the block, not with d. Rows past the last whole tile repeat its last row; their results are not read.
 /// </remarks>
-internal static unsafe class ScoreKernel
+internal static unsafe class PanelKernel
 {
     public const int PanelVectors = 2;
     public const int TileRows = 6;
@@ -23,6 +23,12 @@ internal static unsafe class ScoreKernel
 
     /// <summary>Floats of scratch for the partial dot products of a block of rows.</summary>
     public static int PartialLength(int lanes) => BlockRows * PanelVectors * lanes;
+
+    /// <summary>Floats of scratch for either sink's state of a block of rows.</summary>
+    public static int StateLength(int lanes) => BlockRows * Math.Max(3 * lanes, lanes + 32);
+
+    /// <summary>Floats of staging: partial dot products, state and framed rows.</summary>
+    public static long StagingLength(int dimensions, int lanes) => PartialLength(lanes) + StateLength(lanes) + ((long)BlockRows * dimensions);
 
     /// <summary>Shifts and scales rows into the frame, <c>x̂ = x·Scale − Shift</c>, and adds up their squared norms.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

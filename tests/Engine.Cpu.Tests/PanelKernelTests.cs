@@ -5,8 +5,8 @@ using KMeansFast.TestKit;
 
 namespace KMeansFast.Cpu.Tests;
 
-/// <summary>The kernels on their own, on memory between inaccessible pages, against plain sums in binary64.</summary>
-public sealed unsafe class ScoreKernelTests
+/// <summary>The panel kernel on its own, on memory between inaccessible pages, against plain sums in binary64.</summary>
+public sealed unsafe class PanelKernelTests
 {
     public static TheoryData<int, int, int> Shapes =>
         [.. from d in new[] { 1, 2, 3, 7, 8, 15, 16, 17, 33, 191, 192, 193, 384, 500 }
@@ -40,13 +40,13 @@ public sealed unsafe class ScoreKernelTests
         int d = 2, k = Candidates<Vector<float>, PortableLanes>.Capacity + 1;
         var points = PointSet.FromRows(new float[k * d], k, d);
         using var packed = new PackedCentroids(k, d, PortableLanes.Count);
-        packed.Pack(ScoreFrame.For(points, CentroidSet.FromRows(points, [.. Enumerable.Range(0, k)]), ScoreKernel.Depth(d)), 1);
+        packed.Pack(ScoreFrame.For(points, CentroidSet.FromRows(points, [.. Enumerable.Range(0, k)]), PanelKernel.Depth(d)), 1);
         int stride = Candidates<Vector<float>, PortableLanes>.Stride;
-        using var scratch = new GuardedBuffer<float>(ScoreKernel.PartialLength(PortableLanes.Count));
+        using var scratch = new GuardedBuffer<float>(PanelKernel.PartialLength(PortableLanes.Count));
         using var state = new GuardedBuffer<float>(stride);
         using var row = new GuardedBuffer<float>(d);
         Candidates<Vector<float>, PortableLanes>.Clear(state.Address, 1);
-        ScoreKernel.Score<Vector<float>, PortableLanes, Candidates<Vector<float>, PortableLanes>>(row.Address, 1, packed, scratch.Address, state.Address, stride);
+        PanelKernel.Score<Vector<float>, PortableLanes, Candidates<Vector<float>, PortableLanes>>(row.Address, 1, packed, scratch.Address, state.Address, stride);
         Assert.True(Candidates<Vector<float>, PortableLanes>.Read(state.Address).IsEmpty);
     }
 
@@ -117,16 +117,16 @@ public sealed unsafe class ScoreKernelTests
             float[] values = Generate.Uniform(d + (31 * k) + rows, (rows + k) * d, -3, 5);
             PointSet points = PointSet.FromRows(values, rows + k, d);
             _centroids = CentroidSet.FromRows(points, [.. Enumerable.Range(rows, k)]);
-            _frame = ScoreFrame.For(points, _centroids, ScoreKernel.Depth(d));
+            _frame = ScoreFrame.For(points, _centroids, PanelKernel.Depth(d));
             _packed = new PackedCentroids(k, d, TLanes.Count);
             _packed.Pack(_frame, 1);
             _framed = new GuardedBuffer<float>(rows * d);
             _norms = new GuardedBuffer<float>(rows);
-            _partial = new GuardedBuffer<float>(ScoreKernel.PartialLength(TLanes.Count));
+            _partial = new GuardedBuffer<float>(PanelKernel.PartialLength(TLanes.Count));
             _state = new GuardedBuffer<float>(rows * stride);
             using var raw = new GuardedBuffer<float>(points.Slice(0, rows));
             using var shift = new GuardedBuffer<float>(_frame.Shift);
-            ScoreKernel.Frame<TVector, TLanes>(raw.Address, rows, d, _frame.Scale, shift.Address, _framed.Address, _norms.Address);
+            PanelKernel.Frame<TVector, TLanes>(raw.Address, rows, d, _frame.Scale, shift.Address, _framed.Address, _norms.Address);
             for (int i = 0; i < rows; i++)
             {
                 double norm = 0;
@@ -143,7 +143,7 @@ public sealed unsafe class ScoreKernelTests
         public float* StateOf(int row) => _state.Address + (row * _stride);
 
         public void Score<TSink>() where TSink : struct, IScoreSink<TVector> =>
-            ScoreKernel.Score<TVector, TLanes, TSink>(_framed.Address, _rows, _packed, _partial.Address, _state.Address, _stride);
+            PanelKernel.Score<TVector, TLanes, TSink>(_framed.Address, _rows, _packed, _partial.Address, _state.Address, _stride);
 
         public double[] ExactScores(int row)
         {

@@ -1,0 +1,120 @@
+namespace KMeansFast.Cpu.Kernels;
+
+/// <summary>
+/// Scores rows against the centroids of one assignment, by the kernel that suits the number of dimensions, and lists candidates.
+/// </summary>
+/// <remarks>Below <see cref="Tuning.RowLaneDimensions"/> lanes are rows, from there on lanes are centroids; candidates always come from the panel kernel.</remarks>
+internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
+    where TVector : struct
+    where TLanes : struct, ILanes<TVector>
+{
+    private readonly int _dimensions;
+    private readonly bool _lanesAreRows;
+    private readonly PackedCentroids _packed;
+    private readonly AlignedBuffer _centroids;
+    private readonly AlignedBuffer _halfNorms;
+    private readonly AlignedBuffer _shift;
+    private float _scale;
+
+    public RowScorer(int clusters, int dimensions)
+    {
+        Clusters = clusters;
+        _dimensions = dimensions;
+        // The row-lane kernel numbers clusters in float32.
+        _lanesAreRows = dimensions < Tuning.RowLaneDimensions && clusters < 1 << 24;
+        _packed = new PackedCentroids(clusters, dimensions, TLanes.Count);
+        _centroids = new AlignedBuffer(_lanesAreRows ? (long)clusters * dimensions : 0);
+        _halfNorms = new AlignedBuffer(_lanesAreRows ? clusters : 0);
+        _shift = new AlignedBuffer(dimensions);
+    }
+
+    public int Clusters { get; }
+
+    /// <summary>The frame of an assignment, with the bound that covers both kernels in use.</summary>
+    public ScoreFrame Frame(PointSet points, CentroidSet centroids) => _lanesAreRows
+        ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true)
+        : ScoreFrame.For(points, centroids, PanelKernel.Depth(_dimensions));
+
+    public RowBlock CreateBlock() => new(Math.Max(PanelKernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
+
+    /// <summary>Packs the centroids of an assignment. O(k·d).</summary>
+    public void Prepare(ScoreFrame frame, int threads)
+    {
+        _scale = frame.Scale;
+        frame.Shift.CopyTo(new Span<float>(_shift.Pointer, _dimensions));
+        _packed.Pack(frame, threads);
+        if (!_lanesAreRows)
+            return;
+        frame.HalfNorms.CopyTo(new Span<float>(_halfNorms.Pointer, Clusters));
+        for (int j = 0; j < Clusters; j++)
+        {
+            var centroid = new Span<float>(_centroids.Pointer + ((long)j * _dimensions), _dimensions);
+            frame.WriteCentroid(j, centroid);
+            foreach (ref float value in centroid)
+                value = -value;
+        }
+    }
+
+    /// <summary>Best, second best, cluster and squared norm of at most <see cref="RowBlock.Rows"/> rows.</summary>
+    public void BestTwo(float* rows, int count, RowBlock block)
+    {
+        if (_lanesAreRows)
+        {
+            RowLaneKernel.BestTwo<TVector, TLanes>(
+                rows, count, _dimensions, _scale, _shift.Pointer, _centroids.Pointer, _halfNorms.Pointer, Clusters, block);
+            return;
+        }
+        for (int first = 0; first < count; first += PanelKernel.BlockRows)
+            PanelBestTwo(rows + ((long)first * _dimensions), Math.Min(PanelKernel.BlockRows, count - first), block, first);
+    }
+
+    /// <summary>The clusters of score at most <paramref name="limit"/> for each of at most <see cref="PanelKernel.BlockRows"/> rows, given one by one.</summary>
+    public void StageForCandidates(float* row, int position, float limit, RowBlock block)
+    {
+        var staging = new PanelStaging(block);
+        PanelKernel.Frame<TVector, TLanes>(
+            row, 1, _dimensions, _scale, _shift.Pointer, staging.Framed + ((long)position * _dimensions), block.SquaredNorms + position);
+        Candidates<TVector, TLanes>.Clear(staging.State + (position * Candidates<TVector, TLanes>.Stride), limit);
+    }
+
+    /// <summary>Finds the candidates of the rows staged.</summary>
+    public void FindCandidates(int count, RowBlock block)
+    {
+        var staging = new PanelStaging(block);
+        PanelKernel.Score<TVector, TLanes, Candidates<TVector, TLanes>>(staging.Framed, count, _packed, staging.Partial, staging.State, Candidates<TVector, TLanes>.Stride);
+    }
+
+    /// <summary>The candidates found for one row; nothing where there were more than fit.</summary>
+    public static ReadOnlySpan<int> CandidatesOf(int position, RowBlock block) =>
+        Candidates<TVector, TLanes>.Read(new PanelStaging(block).State + (position * Candidates<TVector, TLanes>.Stride));
+
+    public void Dispose()
+    {
+        _packed.Dispose();
+        _centroids.Dispose();
+        _halfNorms.Dispose();
+        _shift.Dispose();
+    }
+
+    private void PanelBestTwo(float* rows, int count, RowBlock block, int first)
+    {
+        var staging = new PanelStaging(block);
+        PanelKernel.Frame<TVector, TLanes>(rows, count, _dimensions, _scale, _shift.Pointer, staging.Framed, block.SquaredNorms + first);
+        int stride = BestTwo<TVector, TLanes>.Stride;
+        for (int i = 0; i < count; i++)
+            BestTwo<TVector, TLanes>.Clear(staging.State + (i * stride));
+        PanelKernel.Score<TVector, TLanes, BestTwo<TVector, TLanes>>(staging.Framed, count, _packed, staging.Partial, staging.State, stride);
+        for (int i = 0; i < count; i++)
+            (block.Clusters[first + i], block.Best[first + i], block.Second[first + i]) = BestTwo<TVector, TLanes>.Read(staging.State + (i * stride));
+    }
+
+    // The panel kernel's staging: partial dot products, the sink's state, framed rows.
+    private readonly ref struct PanelStaging(RowBlock block)
+    {
+        public float* Partial => block.Staging;
+
+        public float* State => Partial + PanelKernel.PartialLength(TLanes.Count);
+
+        public float* Framed => State + PanelKernel.StateLength(TLanes.Count);
+    }
+}
