@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what compare.py compares with, from Debian's packages:  sudo bench/peers/install.sh
 #
-# libopenblas0-pthread is part of the comparison: without it NumPy, scikit-learn and faiss use Debian's reference BLAS, many times slower.
+# libopenblas0-pthread is part of the comparison: without it NumPy, scikit-learn and faiss use Debian's unoptimised reference BLAS.
 set -euo pipefail
 packages=(python3-numpy python3-sklearn python3-threadpoolctl python3-faiss libopenblas0-pthread dataset-fashion-mnist)
 

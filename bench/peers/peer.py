@@ -65,7 +65,7 @@ def main(name, *fit):
     if not blas and os.path.exists("/proc/self/maps"):
         with open("/proc/self/maps", encoding="utf-8") as f:
             if "/blas/libblas.so" in f.read():
-                print(json.dumps({"missing": "it would run on the reference BLAS, many times slower: install libopenblas0-pthread"}))
+                print(json.dumps({"missing": "it would run on the unoptimised reference BLAS: install libopenblas0-pthread"}))
                 return
     result = {"version": version, "numpy": np.__version__, "blas": blas}
     if fit:
