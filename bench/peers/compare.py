@@ -115,8 +115,8 @@ def say(text):
 def child_environment(threads):
     """The environment of every fit, and what of it to report."""
     set_here = {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    # GNU OpenMP's threads spin at barriers, against OpenBLAS's own threads and any other process. Sleeping makes faiss 2 to 3 times as fast on
-    # a quiet machine of two cores and both libraries 6 to 17 times on a busy one; scikit-learn loses up to a tenth where an iteration takes 8 ms.
+    # GNU OpenMP's threads spin at barriers, against OpenBLAS's own threads and any other process. On blobs-16, scale 10, two cores, idle:
+    # sleeping made faiss 2 to 3 times as fast and scikit-learn a tenth slower (8 ms iterations). Beside two busy threads, scale 50: 17 and 6 times as fast.
     set_here["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "PASSIVE")
     # OpenBLAS 0.3.21, Debian 12's, takes newer AVX-512 processors (Zen 5) for a Haswell and runs at half their speed.
     if "avx512f" in processor("flags").split():
