@@ -6,7 +6,7 @@ namespace KMeansFast;
 /// A sum of binary64 numbers kept exactly and rounded once, to nearest, ties to even: what Python's <c>math.fsum</c> returns.
 /// </summary>
 /// <remarks>
-/// A small superaccumulator after R. M. Neal, "Fast exact summation using small and large superaccumulators" (2015): 67 signed 64-bit
+/// A small superaccumulator after R. M. Neal, "Fast exact summation using small and large superaccumulators" (2015): 70 signed 64-bit
 /// chunks overlap by 32 bits; each addition touches two of them, and carries are propagated every 2^30 additions. Sums form an exact
 /// group: merging in any order gives the same bits. 0.5 KB each.
 /// </remarks>
