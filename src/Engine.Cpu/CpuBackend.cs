@@ -1,4 +1,7 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
 using KMeansFast.Cpu.Algorithms;
+using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu;
 
@@ -8,10 +11,10 @@ namespace KMeansFast.Cpu;
 public sealed class CpuBackend : IBackend
 {
     // One line for each algorithm; the general-purpose one first.
-    private static readonly (Algorithm Entry, Func<PointSet, int, int, IStep> Open)[] Catalog =
+    private static readonly Entry[] Catalog =
     [
-        (new("lloyd", "Every row against every centroid, fused with the search for the best two.", "Lloyd, \"Least squares quantization in PCM\" (1982)"),
-            LloydStep.Open),
+        new(new("lloyd", "Every row against every centroid, fused with the search for the best two.", "Lloyd, \"Least squares quantization in PCM\" (1982)"),
+            static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
     ];
 
     /// <inheritdoc/>
@@ -24,7 +27,7 @@ public sealed class CpuBackend : IBackend
     public DeviceKind Kind => DeviceKind.Cpu;
 
     /// <inheritdoc/>
-    public IReadOnlyList<Algorithm> Algorithms { get; } = Array.ConvertAll(Catalog, static c => c.Entry);
+    public IReadOnlyList<Algorithm> Algorithms { get; } = Array.ConvertAll(Catalog, static c => c.Algorithm);
 
     /// <inheritdoc/>
     public BackendStatus Probe() => new([new BackendDevice(
@@ -45,20 +48,27 @@ public sealed class CpuBackend : IBackend
     public void Dispose() { }
 
     private static string DeviceName(int threads) =>
-        $"{threads} {(threads == 1 ? "thread" : "threads")}, {LloydStep.VectorBits}-bit vectors";
+        $"{threads} {(threads == 1 ? "thread" : "threads")}, {VectorWidth.Bits}-bit vectors";
+
+    // An algorithm, for vectors of 512 bits and for those of Vector<T>.
+    private sealed record Entry(Algorithm Algorithm, Func<Labelling, IAssigner> Open512, Func<Labelling, IAssigner> OpenPortable);
 
     private sealed class Loaded(PointSet points, int threads) : ILoadedPoints
     {
+        private readonly PinnedPoints _rows = new(points);
+
         public PointSet Points => points;
 
         public string Device { get; } = DeviceName(Chunks.ThreadCount(threads));
 
         public IStep Open(string algorithm, int clusters)
         {
-            Algorithm entry = AlgorithmCatalog.Find(Array.ConvertAll(Catalog, static c => c.Entry), algorithm);
-            return Array.Find(Catalog, c => ReferenceEquals(c.Entry, entry)).Open(points, clusters, threads);
+            Algorithm found = AlgorithmCatalog.Find(Array.ConvertAll(Catalog, static c => c.Algorithm), algorithm);
+            Entry entry = Array.Find(Catalog, c => ReferenceEquals(c.Algorithm, found))!;
+            var labelling = new Labelling(_rows, clusters, threads);
+            return new CpuStep(labelling, VectorWidth.Use512 ? entry.Open512(labelling) : entry.OpenPortable(labelling));
         }
 
-        public void Dispose() { }
+        public void Dispose() => _rows.Dispose();
     }
 }

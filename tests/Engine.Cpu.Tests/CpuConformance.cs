@@ -1,6 +1,6 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using KMeansFast.Cpu.Algorithms;
+using KMeansFast.Cpu.Kernels;
 using KMeansFast.TestKit;
 
 namespace KMeansFast.Cpu.Tests;
@@ -30,7 +30,7 @@ public sealed class RosterTests
     {
         string? expected = Environment.GetEnvironmentVariable("KMEANSFAST_EXPECT_LANES");
         string lanes = !Vector128.IsHardwareAccelerated ? "none"
-            : LloydStep.VectorBits > 32 * Vector<float>.Count ? "Vector512"
+            : VectorWidth.Bits > 32 * Vector<float>.Count ? "Vector512"
             : $"VectorT-{32 * Vector<float>.Count}";
         Assert.True(expected is null || string.Equals(lanes, expected, StringComparison.Ordinal), $"The kernels run on {lanes}; this run was to test {expected}.");
     }

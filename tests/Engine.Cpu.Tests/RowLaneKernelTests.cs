@@ -43,7 +43,9 @@ public sealed unsafe class RowLaneKernelTests
                 value = -value;
         }
         using var block = new RowBlock(RowLaneKernel.StagingLength(d, TLanes.Count));
-        RowLaneKernel.BestTwo<TVector, TLanes>(raw.Address, rows, d, frame.Scale, shift.Address, negated.Address, halfNorms.Address, k, block);
+        for (int i = 0; i < rows; i++)
+            block.Pointers[i] = raw.Address + (i * d);
+        RowLaneKernel.BestTwo<TVector, TLanes>(block.Pointers, rows, d, frame.Scale, shift.Address, negated.Address, halfNorms.Address, k, block);
 
         var framed = new float[d];
         for (int i = 0; i < rows; i++)

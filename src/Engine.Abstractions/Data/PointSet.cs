@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -62,6 +63,15 @@ public sealed unsafe class PointSet : IDisposable
             return _memory.Span.Slice(start * Dimensions, length);
         ObjectDisposedException.ThrowIf(_native == null, this);
         return new ReadOnlySpan<float>(_native + ((long)start * Dimensions), length);
+    }
+
+    /// <summary>Keeps the values where they are until the handle is disposed; its pointer is the first value of row 0.</summary>
+    public MemoryHandle Pin()
+    {
+        if (!_memory.IsEmpty)
+            return _memory.Pin();
+        ObjectDisposedException.ThrowIf(_native == null, this);
+        return new MemoryHandle(_native);
     }
 
     /// <summary>Points over an array or other memory, which must not change while they are in use.</summary>

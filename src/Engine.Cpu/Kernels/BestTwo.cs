@@ -8,36 +8,37 @@ namespace KMeansFast.Cpu.Kernels;
 /// <remarks>
 /// Vectors are numbered in float32, exact up to 2^24 of them. The lanes are combined once, when all centroids have been scored.
 /// </remarks>
-internal readonly unsafe struct BestTwo<TVector, TLanes> : IScoreSink<TVector>
+internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector second, TVector index) : IScoreSink<TVector, BestTwo<TVector, TLanes>>
     where TVector : struct
     where TLanes : struct, ILanes<TVector>
 {
+    private readonly TVector _best = best;
+    private readonly TVector _second = second;
+    private readonly TVector _index = index;
+
     /// <summary>Floats of state for each row.</summary>
     public static int Stride => 3 * TLanes.Count;
 
     public static void Clear(float* state)
     {
         TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
-        TLanes.Store(infinity, state);
-        TLanes.Store(infinity, state + TLanes.Count);
-        TLanes.Store(TLanes.Broadcast(0), state + (2 * TLanes.Count));
+        new BestTwo<TVector, TLanes>(infinity, infinity, TLanes.Broadcast(0)).Store(state);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Accept(float* state, TVector a, TVector b, int vector)
+    public static BestTwo<TVector, TLanes> Load(float* state) =>
+        new(TLanes.Load(state), TLanes.Load(state + TLanes.Count), TLanes.Load(state + (2 * TLanes.Count)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public BestTwo<TVector, TLanes> Accept(TVector scores, int vector) => new(
+        TLanes.Min(_best, scores), TLanes.Min(_second, TLanes.Max(_best, scores)), TLanes.WhereLess(scores, _best, TLanes.Broadcast((float)vector), _index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* state)
     {
-        TVector best = TLanes.Load(state);
-        TVector second = TLanes.Load(state + TLanes.Count);
-        TVector index = TLanes.Load(state + (2 * TLanes.Count));
-        second = TLanes.Min(second, TLanes.Max(best, a));
-        index = TLanes.WhereLess(a, best, TLanes.Broadcast(vector), index);
-        best = TLanes.Min(best, a);
-        second = TLanes.Min(second, TLanes.Max(best, b));
-        index = TLanes.WhereLess(b, best, TLanes.Broadcast(vector + 1), index);
-        best = TLanes.Min(best, b);
-        TLanes.Store(best, state);
-        TLanes.Store(second, state + TLanes.Count);
-        TLanes.Store(index, state + (2 * TLanes.Count));
+        TLanes.Store(_best, state);
+        TLanes.Store(_second, state + TLanes.Count);
+        TLanes.Store(_index, state + (2 * TLanes.Count));
     }
 
     /// <summary>The cluster of the least score, that score, and the second least over all lanes.</summary>

@@ -6,11 +6,12 @@ namespace KMeansFast.Cpu.Kernels;
 /// Lists the clusters whose score is at most a row's limit. State for each row: a vector of the limit, the count, then up to
 /// <see cref="Capacity"/> clusters; a count above it means that the list is not complete.
 /// </summary>
-internal readonly unsafe struct Candidates<TVector, TLanes> : IScoreSink<TVector>
+internal readonly unsafe struct Candidates<TVector, TLanes>(float* state) : IScoreSink<TVector, Candidates<TVector, TLanes>>
     where TVector : struct
     where TLanes : struct, ILanes<TVector>
 {
     public const int Capacity = 31;
+    private readonly float* _state = state;
 
     /// <summary>Floats of state for each row.</summary>
     public static int Stride => TLanes.Count + 1 + Capacity;
@@ -22,14 +23,18 @@ internal readonly unsafe struct Candidates<TVector, TLanes> : IScoreSink<TVector
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Accept(float* state, TVector a, TVector b, int vector)
+    public static Candidates<TVector, TLanes> Load(float* state) => new(state);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Candidates<TVector, TLanes> Accept(TVector scores, int vector)
     {
-        TVector limit = TLanes.Load(state);
-        if (TLanes.AnyAtMost(a, limit))
-            List(state, a, vector);
-        if (TLanes.AnyAtMost(b, limit))
-            List(state, b, vector + 1);
+        if (TLanes.AnyAtMost(scores, TLanes.Load(_state)))
+            List(_state, scores, vector);
+        return this;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(float* state) { }
 
     /// <summary>The clusters listed, or nothing where there were more than fit.</summary>
     public static ReadOnlySpan<int> Read(float* state)

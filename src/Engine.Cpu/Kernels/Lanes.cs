@@ -9,6 +9,9 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 {
     static abstract int Count { get; }
 
+    /// <summary>Whether there are 32 vector registers, not 16: tiles are twice as tall.</summary>
+    static abstract bool ManyRegisters { get; }
+
     static abstract TVector Load(float* source);
 
     static abstract void Store(TVector value, float* destination);
@@ -39,6 +42,8 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 {
     public static int Count => Vector<float>.Count;
+
+    public static bool ManyRegisters => Vector512.IsHardwareAccelerated;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Load(float* source) => Vector.Load(source);
@@ -79,6 +84,8 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 {
     public static int Count => Vector512<float>.Count;
+
+    public static bool ManyRegisters => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Load(float* source) => Vector512.Load(source);

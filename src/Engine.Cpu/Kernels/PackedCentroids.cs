@@ -1,23 +1,25 @@
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
-/// Centroids as <see cref="PanelKernel"/> reads them: panels of two vectors, coordinate by coordinate, so that one coordinate of a panel is two
-/// loads. Clusters past k, up to a whole panel, have an infinite half norm and can never win.
+/// Centroids as <see cref="PanelKernel"/> reads them: panels of up to three vectors, coordinate by coordinate, so that one coordinate of a panel
+/// is a few loads. Places past k, up to a whole vector, have an infinite half norm and can never win.
 /// </summary>
 internal sealed unsafe class PackedCentroids : IDisposable
 {
     private readonly AlignedBuffer _coordinates;
     private readonly AlignedBuffer _halfNorms;
-    private readonly int _panelWidth;
+    private readonly int _lanes;
+    private readonly int _vectors;
 
     public PackedCentroids(int clusters, int dimensions, int lanes)
     {
-        _panelWidth = PanelKernel.PanelVectors * lanes;
+        _lanes = lanes;
+        _vectors = (int)(((long)clusters + lanes - 1) / lanes);
         Clusters = clusters;
         Dimensions = dimensions;
-        Panels = (clusters + _panelWidth - 1) / _panelWidth;
-        _coordinates = new AlignedBuffer((long)Panels * _panelWidth * dimensions);
-        _halfNorms = new AlignedBuffer((long)Panels * _panelWidth);
+        Panels = (_vectors + PanelKernel.PanelVectors - 1) / PanelKernel.PanelVectors;
+        _coordinates = new AlignedBuffer((long)_vectors * lanes * dimensions);
+        _halfNorms = new AlignedBuffer((long)_vectors * lanes);
     }
 
     public int Clusters { get; }
@@ -26,26 +28,35 @@ internal sealed unsafe class PackedCentroids : IDisposable
 
     public int Panels { get; }
 
-    public float* Panel(int panel) => _coordinates.Pointer + ((long)panel * _panelWidth * Dimensions);
+    /// <summary>The number of a panel's first vector: the vectors are spread evenly, so that the last panel is not a thin one.</summary>
+    public int FirstVector(int panel) => (int)((long)panel * _vectors / Panels);
 
-    public float* HalfNorms(int panel) => _halfNorms.Pointer + ((long)panel * _panelWidth);
+    /// <summary>Vectors in a panel, 1 to 3.</summary>
+    public int Vectors(int panel) => FirstVector(panel + 1) - FirstVector(panel);
 
-    /// <summary>Packs the centroids of a frame. O(k·d), panels in parallel.</summary>
-    public void Pack(ScoreFrame frame, int threads) => Chunks.For(Panels, 1, threads, (panel, _) =>
+    public float* Panel(int panel) => _coordinates.Pointer + ((long)FirstVector(panel) * _lanes * Dimensions);
+
+    public float* HalfNorms(int panel) => _halfNorms.Pointer + ((long)FirstVector(panel) * _lanes);
+
+    /// <summary>Packs the centroids of a frame, in the order of their numbers or in a given one: place p holds cluster <paramref name="order"/>[p]. O(k·d).</summary>
+    public void Pack(ScoreFrame frame, int threads, int[]? order = null) => Chunks.For(Panels, 1, threads, (panel, _) =>
     {
-        var coordinates = new Span<float>(Panel(panel), _panelWidth * Dimensions);
-        var halfNorms = new Span<float>(HalfNorms(panel), _panelWidth);
-        for (int lane = 0; lane < _panelWidth; lane++)
+        int first = FirstVector(panel) * _lanes;
+        int width = Vectors(panel) * _lanes;
+        var coordinates = new Span<float>(Panel(panel), checked(width * Dimensions));
+        var halfNorms = new Span<float>(HalfNorms(panel), width);
+        for (int lane = 0; lane < width; lane++)
         {
-            int cluster = (panel * _panelWidth) + lane;
-            if (cluster < Clusters)
+            int place = first + lane;
+            if (place < Clusters)
             {
-                frame.WriteCentroid(cluster, coordinates[lane..], _panelWidth);
+                int cluster = order is null ? place : order[place];
+                frame.WriteCentroid(cluster, coordinates[lane..], width);
                 halfNorms[lane] = frame.HalfNorms[cluster];
                 continue;
             }
             for (int l = 0; l < Dimensions; l++)
-                coordinates[(l * _panelWidth) + lane] = 0;
+                coordinates[(l * width) + lane] = 0;
             halfNorms[lane] = float.PositiveInfinity;
         }
     });

@@ -10,13 +10,17 @@ internal sealed unsafe class RowBlock : IDisposable
 
     public RowBlock(long stagingLength)
     {
-        _buffer = new AlignedBuffer((4 * Rows) + stagingLength);
-        Best = _buffer.Pointer;
+        _buffer = new AlignedBuffer((6 * Rows) + stagingLength);
+        Pointers = (float**)_buffer.Pointer;
+        Best = _buffer.Pointer + (2 * Rows);
         Second = Best + Rows;
         SquaredNorms = Second + Rows;
         Clusters = (int*)(SquaredNorms + Rows);
         Staging = (float*)(Clusters + Rows);
     }
+
+    /// <summary>Where each row of the block begins.</summary>
+    public float** Pointers { get; }
 
     /// <summary>The least score of each row.</summary>
     public float* Best { get; }
@@ -32,6 +36,20 @@ internal sealed unsafe class RowBlock : IDisposable
 
     /// <summary>What a kernel stages its rows in.</summary>
     public float* Staging { get; }
+
+    /// <summary>Takes <paramref name="count"/> rows from row <paramref name="start"/> on.</summary>
+    public void Take(PinnedPoints points, int start, int count)
+    {
+        for (int i = 0; i < count; i++)
+            Pointers[i] = points[start + i];
+    }
+
+    /// <summary>Takes these rows.</summary>
+    public void Take(PinnedPoints points, ReadOnlySpan<int> rows)
+    {
+        for (int i = 0; i < rows.Length; i++)
+            Pointers[i] = points[rows[i]];
+    }
 
     public void Dispose() => _buffer.Dispose();
 }

@@ -24,7 +24,7 @@ internal static unsafe class RowLaneKernel
     /// <summary>
     /// Finds the best two centroids of at most <see cref="RowBlock.Rows"/> rows.
     /// </summary>
-    /// <param name="rows">count × d values, as stored.</param>
+    /// <param name="rows">Where each row begins; d values each, as stored.</param>
     /// <param name="count">The number of rows, at least 1.</param>
     /// <param name="dimensions">d.</param>
     /// <param name="scale">The frame's scale.</param>
@@ -35,7 +35,7 @@ internal static unsafe class RowLaneKernel
     /// <param name="block">Where results go.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void BestTwo<TVector, TLanes>(
-        float* rows, int count, int dimensions, float scale, float* shift, float* centroids, float* halfNorms, int clusters, RowBlock block)
+        float** rows, int count, int dimensions, float scale, float* shift, float* centroids, float* halfNorms, int clusters, RowBlock block)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
@@ -44,7 +44,7 @@ internal static unsafe class RowLaneKernel
         float* x = state + (6 * n);
         for (int first = 0; first < count; first += 2 * n)
         {
-            Stage<TVector, TLanes>(rows + ((long)first * dimensions), Math.Min(2 * n, count - first), dimensions, scale, shift, x, block.SquaredNorms + first);
+            Stage<TVector, TLanes>(rows + first, Math.Min(2 * n, count - first), dimensions, scale, shift, x, block.SquaredNorms + first);
             TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
             for (int v = 0; v < 4; v++)
                 TLanes.Store(infinity, state + (v * n));
@@ -60,7 +60,8 @@ internal static unsafe class RowLaneKernel
     }
 
     // Two vectors of rows, transposed and in the frame, and their squared norms.
-    private static void Stage<TVector, TLanes>(float* rows, int count, int dimensions, float scale, float* shift, float* x, float* squaredNorms)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Stage<TVector, TLanes>(float** rows, int count, int dimensions, float scale, float* shift, float* x, float* squaredNorms)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
@@ -68,7 +69,7 @@ internal static unsafe class RowLaneKernel
         int transposed = Avx.IsSupported && count == width ? TransposeByEight(rows, width, dimensions, x) : 0;
         for (int i = 0; i < width; i++)
         {
-            float* row = rows + ((long)Math.Min(i, count - 1) * dimensions);
+            float* row = rows[Math.Min(i, count - 1)];
             for (int l = transposed; l < dimensions; l++)
                 x[(l * width) + i] = row[l];
         }
@@ -89,22 +90,19 @@ internal static unsafe class RowLaneKernel
         TLanes.Store(squaresB, squaredNorms + TLanes.Count);
     }
 
-    // Transposes 8 × 8 values at a time; returns the number of dimensions done, a multiple of eight. Scalar equivalent: x[l·width + i] = rows[i·d + l].
-    private static int TransposeByEight(float* rows, int width, int dimensions, float* x)
+    // Transposes 8 × 8 values at a time; returns the number of dimensions done, a multiple of eight. Scalar equivalent: x[l·width + i] = rows[i][l].
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int TransposeByEight(float** rows, int width, int dimensions, float* x)
     {
         int whole = dimensions & ~7;
         for (int i = 0; i < width; i += 8)
         {
             for (int l = 0; l < whole; l += 8)
             {
-                float* r = rows + ((long)i * dimensions) + l;
-                Vector256<float> r0 = Vector256.Load(r), r1 = Vector256.Load(r + dimensions);
-                r += 2 * dimensions;
-                Vector256<float> r2 = Vector256.Load(r), r3 = Vector256.Load(r + dimensions);
-                r += 2 * dimensions;
-                Vector256<float> r4 = Vector256.Load(r), r5 = Vector256.Load(r + dimensions);
-                r += 2 * dimensions;
-                Vector256<float> r6 = Vector256.Load(r), r7 = Vector256.Load(r + dimensions);
+                Vector256<float> r0 = Vector256.Load(rows[i] + l), r1 = Vector256.Load(rows[i + 1] + l);
+                Vector256<float> r2 = Vector256.Load(rows[i + 2] + l), r3 = Vector256.Load(rows[i + 3] + l);
+                Vector256<float> r4 = Vector256.Load(rows[i + 4] + l), r5 = Vector256.Load(rows[i + 5] + l);
+                Vector256<float> r6 = Vector256.Load(rows[i + 6] + l), r7 = Vector256.Load(rows[i + 7] + l);
                 // Pairs of rows, then fours; a 128-bit half of each holds the first four dimensions, the other the last four.
                 Vector256<float> a = Avx.UnpackLow(r0, r1), b = Avx.UnpackLow(r2, r3), c = Avx.UnpackLow(r4, r5), e = Avx.UnpackLow(r6, r7);
                 Vector256<float> f0 = Avx.Shuffle(a, b, 0x44), f1 = Avx.Shuffle(a, b, 0xEE), g0 = Avx.Shuffle(c, e, 0x44), g1 = Avx.Shuffle(c, e, 0xEE);

@@ -55,17 +55,17 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         }
     }
 
-    /// <summary>Best, second best, cluster and squared norm of at most <see cref="RowBlock.Rows"/> rows.</summary>
-    public void BestTwo(float* rows, int count, RowBlock block)
+    /// <summary>Best, second best, cluster and squared norm of the rows that <paramref name="block"/> has taken.</summary>
+    public void BestTwo(int count, RowBlock block)
     {
         if (_lanesAreRows)
         {
             RowLaneKernel.BestTwo<TVector, TLanes>(
-                rows, count, _dimensions, _scale, _shift.Pointer, _centroids.Pointer, _halfNorms.Pointer, Clusters, block);
+                block.Pointers, count, _dimensions, _scale, _shift.Pointer, _centroids.Pointer, _halfNorms.Pointer, Clusters, block);
             return;
         }
         for (int first = 0; first < count; first += PanelKernel.BlockRows)
-            PanelBestTwo(rows + ((long)first * _dimensions), Math.Min(PanelKernel.BlockRows, count - first), block, first);
+            PanelBestTwo(Math.Min(PanelKernel.BlockRows, count - first), block, first);
     }
 
     /// <summary>The clusters of score at most <paramref name="limit"/> for each of at most <see cref="PanelKernel.BlockRows"/> rows, given one by one.</summary>
@@ -73,7 +73,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     {
         var staging = new PanelStaging(block);
         PanelKernel.Frame<TVector, TLanes>(
-            row, 1, _dimensions, _scale, _shift.Pointer, staging.Framed + ((long)position * _dimensions), block.SquaredNorms + position);
+            &row, 1, _dimensions, _scale, _shift.Pointer, staging.Framed + ((long)position * _dimensions), block.SquaredNorms + position);
         Candidates<TVector, TLanes>.Clear(staging.State + (position * Candidates<TVector, TLanes>.Stride), limit);
     }
 
@@ -96,10 +96,10 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _shift.Dispose();
     }
 
-    private void PanelBestTwo(float* rows, int count, RowBlock block, int first)
+    private void PanelBestTwo(int count, RowBlock block, int first)
     {
         var staging = new PanelStaging(block);
-        PanelKernel.Frame<TVector, TLanes>(rows, count, _dimensions, _scale, _shift.Pointer, staging.Framed, block.SquaredNorms + first);
+        PanelKernel.Frame<TVector, TLanes>(block.Pointers + first, count, _dimensions, _scale, _shift.Pointer, staging.Framed, block.SquaredNorms + first);
         int stride = BestTwo<TVector, TLanes>.Stride;
         for (int i = 0; i < count; i++)
             BestTwo<TVector, TLanes>.Clear(staging.State + (i * stride));

@@ -1,0 +1,141 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using KMeansFast.Cpu.Kernels;
+
+namespace KMeansFast.Cpu.Algorithms;
+
+/// <summary>
+/// Turns scores into canonical labels: rows whose gap exceeds the bound have theirs; the others are put off and resolved together by canonical
+/// distances on the candidates within the bound (docs/numerics.md §2). One for each worker.
+/// </summary>
+internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, RowScorer<TVector, TLanes> scorer, int capacity) : IDisposable
+    where TVector : struct
+    where TLanes : struct, ILanes<TVector>
+{
+    private readonly int[] _uncertain = new int[capacity];
+    private readonly float[] _limits = new float[capacity];
+    private int _count;
+
+    /// <summary>Scratch for a block of rows.</summary>
+    public RowBlock Block { get; } = scorer.CreateBlock();
+
+    /// <summary>Rows whose label changed since the counters were taken.</summary>
+    public int Moved { get; set; }
+
+    /// <summary>Rows resolved since the counters were taken.</summary>
+    public int Resolved { get; set; }
+
+    /// <summary>Reads and clears the counters.</summary>
+    public (int Moved, int Resolved) TakeCounts()
+    {
+        (int moved, int resolved) = (Moved, Resolved);
+        Moved = Resolved = 0;
+        return (moved, resolved);
+    }
+
+    /// <summary>Labels the rows of the block from their best two scores; <see cref="Resolve"/> must follow before more than the capacity is put off.</summary>
+    /// <param name="bound">The bound of the scores.</param>
+    /// <param name="first">The first row, where rows are consecutive.</param>
+    /// <param name="count">Rows in the block.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Certify(in ScoreBound bound, int first, int count)
+    {
+        // The gap grows with norm and score, so the gap of the largest of both in a block is enough for every row of it: most rows need no more.
+        float enough = bound.Gap(Largest(Block.SquaredNorms, count), Largest(Block.Best, count));
+        var enoughs = new Vector<float>(enough);
+        Span<int> labels = labelling.Labels.AsSpan(first, count);
+        int i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            if (Vector.GreaterThanAll(Vector.Load(Block.Second + i) - Vector.Load(Block.Best + i), enoughs))
+            {
+                Vector<int> clusters = Vector.Load(Block.Clusters + i);
+                Moved += Vector<int>.Count + Vector.Sum(Vector.Equals(clusters, new Vector<int>(labels[i..])));
+                clusters.CopyTo(labels[i..]);
+            }
+            else
+            {
+                for (int lane = i; lane < i + Vector<float>.Count; lane++)
+                    Certify(bound, first + lane, lane, enough);
+            }
+        }
+        for (; i < count; i++)
+            Certify(bound, first + i, i, enough);
+    }
+
+    /// <summary>As the other, for any rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Certify(in ScoreBound bound, ReadOnlySpan<int> rows)
+    {
+        float enough = bound.Gap(Largest(Block.SquaredNorms, rows.Length), Largest(Block.Best, rows.Length));
+        for (int i = 0; i < rows.Length; i++)
+            Certify(bound, rows[i], i, enough);
+    }
+
+    /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>
+    public void Resolve(CentroidSet centroids)
+    {
+        for (int first = 0; first < _count; first += PanelKernel.BlockRows)
+        {
+            int rows = Math.Min(PanelKernel.BlockRows, _count - first);
+            for (int i = 0; i < rows; i++)
+                scorer.StageForCandidates(labelling.Rows[_uncertain[first + i]], i, _limits[first + i], Block);
+            scorer.FindCandidates(rows, Block);
+            for (int i = 0; i < rows; i++)
+            {
+                int row = _uncertain[first + i];
+                ReadOnlySpan<int> candidates = RowScorer<TVector, TLanes>.CandidatesOf(i, Block);
+                int label = candidates.IsEmpty
+                    ? NearestCentroid.Of(labelling.Points[row], centroids, guess: Math.Max(labelling.Labels[row], 0)).Label
+                    : NearestCentroid.Of(labelling.Points[row], centroids, candidates).Label;
+                Label(row, label);
+            }
+        }
+        Resolved += _count;
+        _count = 0;
+    }
+
+    /// <summary>Puts a row off, with the greatest score that its nearest centroid can have.</summary>
+    public void Defer(int row, float limit)
+    {
+        _uncertain[_count] = row;
+        _limits[_count++] = limit;
+    }
+
+    /// <summary>Gives a row its label.</summary>
+    public void Label(int row, int label)
+    {
+        if (labelling.Labels[row] != label)
+            Moved++;
+        labelling.Labels[row] = label;
+    }
+
+    public void Dispose() => Block.Dispose();
+
+    private void Certify(in ScoreBound bound, int row, int i, float enough)
+    {
+        float best = Block.Best[i];
+        float gap = Block.Second[i] - best;
+        if (gap > enough || gap > bound.Gap(Block.SquaredNorms[i], best))
+            Label(row, Block.Clusters[i]);
+        else
+            Defer(row, MathF.BitIncrement(best + bound.Gap(Block.SquaredNorms[i], best))); // the sum may have been rounded down
+    }
+
+    private static float Largest(float* values, int count)
+    {
+        int i = 0;
+        float largest = float.NegativeInfinity;
+        if (count >= Vector<float>.Count)
+        {
+            Vector<float> lanes = Vector.Load(values);
+            for (i = Vector<float>.Count; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+                lanes = Vector.Max(lanes, Vector.Load(values + i));
+            for (int lane = 0; lane < Vector<float>.Count; lane++)
+                largest = MathF.Max(largest, lanes[lane]);
+        }
+        for (; i < count; i++)
+            largest = MathF.Max(largest, values[i]);
+        return largest;
+    }
+}

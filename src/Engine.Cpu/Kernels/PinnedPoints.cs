@@ -1,0 +1,24 @@
+using System.Buffers;
+
+namespace KMeansFast.Cpu.Kernels;
+
+/// <summary>Points held in place, so that kernels can be given the addresses of any rows.</summary>
+internal sealed unsafe class PinnedPoints : IDisposable
+{
+    private readonly float* _values;
+    private MemoryHandle _handle;
+
+    public PinnedPoints(PointSet points)
+    {
+        Points = points;
+        _handle = points.Pin();
+        _values = (float*)_handle.Pointer;
+    }
+
+    public PointSet Points { get; }
+
+    /// <summary>Where a row begins.</summary>
+    public float* this[int row] => _values + ((long)row * Points.Dimensions);
+
+    public void Dispose() => _handle.Dispose();
+}
