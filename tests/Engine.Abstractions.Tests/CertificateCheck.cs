@@ -62,6 +62,25 @@ internal sealed class CertificateCheck(PointSet points, CentroidSet centroids)
                 Observe(canonical);
             }
 
+            // Distances that scores promise: upper bounds to the centroid itself, lower bounds to all that score no less.
+            float norm = kernel.Dot(x, x);
+            foreach (int j in (int[])[best, canonical, k / 2, k - 1])
+            {
+                float slack = frame.Bound.DistanceSlack(norm, scores[j]);
+                double upper = norm + (2.0 * scores[j]) + slack, lower = norm + (2.0 * scores[j]) - slack;
+                if (float.IsNaN(slack) || slack < 0)
+                    Fail($"distance slack {slack:R}");
+                if (FrameDistance(j) > upper)
+                    Fail($"the squared distance to centroid {j} is {FrameDistance(j):R}, more than {upper:R}");
+                for (int other = 0; other < k; other++)
+                {
+                    if (scores[other] >= scores[j] && FrameDistance(other) < lower)
+                        Fail($"the squared distance to centroid {other} is {FrameDistance(other):R}, less than {lower:R}, the bound of centroid {j}");
+                }
+            }
+
+            double FrameDistance(int j) => ScalarReference.Distance(points[i], centroids[j]) * frame.Scale * frame.Scale;
+
             void Observe(int j)
             {
                 double error = Math.Abs(scores[j] - ExactScore(points[i], centroids[j], frame));

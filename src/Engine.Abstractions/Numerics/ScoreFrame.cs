@@ -159,12 +159,33 @@ public readonly struct ScoreBound
     /// <param name="best">The least score of the row.</param>
     public float Gap(float squaredNorm, float best)
     {
-        float x = (MathF.Sqrt(squaredNorm) * _normFactor) + _normAbsolute;
-        float t = MathF.Min(_largest, MathF.Max(MathF.Max(4 * x, 4.01f * MathF.Sqrt(MathF.Max(best, 0))), _least));
-        // Twice the error: once for the score, once for the roundings of this line, which are below 3u·x² where the error is above 5u·x².
-        float reach = 1.01f * MathF.Sqrt((x * x) + (2 * (MathF.Max(best, -0.5f * x * x) + (2 * Error(x, t)))));
-        t = MathF.Min(t, MathF.Max(x + reach, _least));
+        (float x, float t) = Reach(squaredNorm, best);
         return (2 * Error(x, t)) + (_canonical * (x + t) * (x + t));
+    }
+
+    /// <summary>
+    /// How far <c>squaredNorm + 2·score</c> can be from squared distances in the frame. With this as Δ: the squared distance to the centroid of that
+    /// score is at most <c>squaredNorm + 2·score + Δ</c>, and to every centroid whose score is at least that one at least
+    /// <c>squaredNorm + 2·score − Δ</c>. Covers the rounding of those three terms in float32, of a square root that follows, and that of canonical
+    /// distances. It grows with both arguments, so that the largest of a block serve all its rows.
+    /// </summary>
+    /// <param name="squaredNorm">‖x̂‖² as float32 adds it up, in any order.</param>
+    /// <param name="score">A score of the row; infinity stands for no centroid.</param>
+    public float DistanceSlack(float squaredNorm, float score)
+    {
+        (float x, float t) = Reach(squaredNorm, score);
+        float rounding = 1e-6f * ((x * x) + (float.IsPositiveInfinity(score) ? 0 : 2 * MathF.Abs(score)));
+        return (2.02f * Error(x, t)) + MathF.Max(0, 1.01f * ((x * x) - squaredNorm)) + rounding + (2 * _canonical * (x + t) * (x + t));
+    }
+
+    // An upper bound on the norm of the row, and on the norms of the centroids that matter for a score (docs/numerics.md, "A local bound").
+    private (float X, float T) Reach(float squaredNorm, float score)
+    {
+        float x = (MathF.Sqrt(squaredNorm) * _normFactor) + _normAbsolute;
+        float t = MathF.Min(_largest, MathF.Max(MathF.Max(4 * x, 4.01f * MathF.Sqrt(MathF.Max(score, 0))), _least));
+        // Twice the error: once for the score, once for the roundings of this line, which are below 3u·x² where the error is above 5u·x².
+        float reach = 1.01f * MathF.Sqrt((x * x) + (2 * (MathF.Max(score, -0.5f * x * x) + (2 * Error(x, t)))));
+        return (x, MathF.Min(t, MathF.Max(x + reach, _least)));
     }
 
     private float Error(float x, float t) => (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
