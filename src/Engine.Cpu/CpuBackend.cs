@@ -15,6 +15,15 @@ public sealed class CpuBackend : IBackend
     [
         new(new("lloyd", "Every row against every centroid, fused with the search for the best two.", "Lloyd, \"Least squares quantization in PCM\" (1982)"),
             static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
+        new(new("yinyang", "A lower bound for each row and group of centroids.", "Ding, Zhao, Shen, Musuvathi & Mytkowicz, \"Yinyang k-means\" (2015)"),
+            static rows => new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows),
+            static rows => new GroupAssigner<Vector<float>, PortableLanes, YinyangBounds<Vector<float>, PortableLanes>>(rows)),
+        new(new("elkan", "A lower bound for each row and centroid.", "Elkan, \"Using the triangle inequality to accelerate k-means\" (2003)"),
+            static rows => new GroupAssigner<Vector512<float>, Lanes512, ElkanBounds<Vector512<float>, Lanes512>>(rows),
+            static rows => new GroupAssigner<Vector<float>, PortableLanes, ElkanBounds<Vector<float>, PortableLanes>>(rows)),
+        new(new("projection", "Exact partial distances in leading principal coordinates, with the bounds of yinyang.", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)"),
+            static rows => new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows, project: true),
+            static rows => new GroupAssigner<Vector<float>, PortableLanes, YinyangBounds<Vector<float>, PortableLanes>>(rows, project: true)),
     ];
 
     /// <inheritdoc/>

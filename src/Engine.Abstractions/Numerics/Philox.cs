@@ -10,6 +10,9 @@ public enum RandomPurpose
 
     /// <summary>Choosing the rows that sampled verification recomputes.</summary>
     Verification = 2,
+
+    /// <summary>Starting directions for a projection: no result depends on it, only the work.</summary>
+    Projection = 3,
 }
 
 /// <summary>

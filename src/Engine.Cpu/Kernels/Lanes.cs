@@ -36,6 +36,19 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     /// <summary>Whether a ≤ b in any lane.</summary>
     static abstract bool AnyAtMost(TVector a, TVector b);
+
+    static abstract TVector Multiply(TVector a, TVector b);
+
+    static abstract TVector Sqrt(TVector a);
+
+    /// <summary>The least of all lanes.</summary>
+    static abstract float Least(TVector a);
+
+    /// <summary>The sum of all lanes.</summary>
+    static abstract float Sum(TVector a);
+
+    /// <summary>A bit for each lane in which a ≤ b.</summary>
+    static abstract uint AtMost(TVector a, TVector b);
 }
 
 /// <summary><see cref="Vector{T}"/>: as wide as the runtime makes it, on every processor.</summary>
@@ -78,6 +91,32 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector<float> a, Vector<float> b) => Vector.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Multiply(Vector<float> a, Vector<float> b) => a * b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Sqrt(Vector<float> a) => Vector.SquareRoot(a);
+
+    public static float Least(Vector<float> a)
+    {
+        float least = a[0];
+        for (int l = 1; l < Vector<float>.Count; l++)
+            least = MathF.Min(least, a[l]);
+        return least;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector<float> a) => Vector.Sum(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint AtMost(Vector<float> a, Vector<float> b)
+    {
+        Vector<int> yes = Vector.LessThanOrEqual(a, b);
+        return Vector<float>.Count == Vector512<float>.Count ? (uint)yes.AsVector512().ExtractMostSignificantBits()
+            : Vector<float>.Count == Vector256<float>.Count ? yes.AsVector256().ExtractMostSignificantBits()
+            : yes.AsVector128().ExtractMostSignificantBits();
+    }
 }
 
 /// <summary><see cref="Vector512{T}"/>, for processors on which <see cref="Vector{T}"/> stays at half the hardware's width.</summary>
@@ -120,4 +159,25 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector512<float> a, Vector512<float> b) => Vector512.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Least(Vector512<float> a)
+    {
+        Vector256<float> eight = Vector256.MinNative(a.GetLower(), a.GetUpper());
+        Vector128<float> four = Vector128.MinNative(eight.GetLower(), eight.GetUpper());
+        four = Vector128.MinNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MinNative(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> a) => Vector512.Sum(a);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint AtMost(Vector512<float> a, Vector512<float> b) => (uint)Vector512.LessThanOrEqual(a, b).ExtractMostSignificantBits();
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
@@ -11,13 +13,17 @@ internal sealed unsafe class PackedCentroids : IDisposable
     private readonly int _lanes;
     private readonly int _vectors;
 
-    public PackedCentroids(int clusters, int dimensions, int lanes)
+    /// <param name="clusters">k.</param>
+    /// <param name="dimensions">d.</param>
+    /// <param name="lanes">Lanes of a vector.</param>
+    /// <param name="panelVectors">Vectors in a panel: 1 where algorithms keep bounds for each vector, so that each is scored on its own.</param>
+    public PackedCentroids(int clusters, int dimensions, int lanes, int panelVectors = PanelKernel.PanelVectors)
     {
         _lanes = lanes;
         _vectors = (int)(((long)clusters + lanes - 1) / lanes);
         Clusters = clusters;
         Dimensions = dimensions;
-        Panels = (_vectors + PanelKernel.PanelVectors - 1) / PanelKernel.PanelVectors;
+        Panels = (_vectors + panelVectors - 1) / panelVectors;
         _coordinates = new AlignedBuffer((long)_vectors * lanes * dimensions);
         _halfNorms = new AlignedBuffer((long)_vectors * lanes);
     }
@@ -60,6 +66,35 @@ internal sealed unsafe class PackedCentroids : IDisposable
             halfNorms[lane] = float.PositiveInfinity;
         }
     });
+
+    /// <summary>Packs centroids that are in the frame already, row-major in the order of their places. O(k·d), panels in parallel.</summary>
+    public void Pack(float* framed, float[] halfNorms, int[] order, int threads) => Chunks.For(Panels, 1, threads, (panel, _) =>
+    {
+        int first = FirstVector(panel) * _lanes;
+        int width = Vectors(panel) * _lanes;
+        float* to = Panel(panel);
+        float* norms = HalfNorms(panel);
+        for (int lane = 0; lane < width; lane++)
+        {
+            bool there = first + lane < Clusters;
+            norms[lane] = there ? halfNorms[order[first + lane]] : float.PositiveInfinity;
+        }
+        Transpose(framed + ((long)first * Dimensions), Math.Min(width, Clusters - first), width, Dimensions, to);
+    });
+
+    // to[l·width + lane] = from[lane·d + l]; lanes without a centroid get zeros.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Transpose(float* from, int lanes, int width, int dimensions, float* to)
+    {
+        for (int l = 0; l < dimensions; l++, to += width)
+        {
+            float* source = from + l;
+            for (int lane = 0; lane < lanes; lane++, source += dimensions)
+                to[lane] = *source;
+            for (int lane = lanes; lane < width; lane++)
+                to[lane] = 0;
+        }
+    }
 
     public void Dispose()
     {

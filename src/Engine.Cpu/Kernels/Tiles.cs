@@ -13,32 +13,48 @@ namespace KMeansFast.Cpu.Kernels;
 /// </remarks>
 internal static unsafe class Tiles
 {
-    /// <summary>Runs a tile of this many vectors, 1 to 3.</summary>
+    /// <summary>Runs a tile of this many vectors, 1 to 3, and as many rows as it wants, up to eight with 32 registers and four with 16.</summary>
     public static void Run<TVector, TLanes, TSink>(in Tile tile, int vectors)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
     {
-        if (vectors == 3)
-            Multiply<TVector, TLanes, TSink, Three>(tile);
+        if (TLanes.ManyRegisters && tile.Count > 4)
+        {
+            if (vectors == 3)
+                Multiply<TVector, TLanes, TSink, Three, Eight>(tile);
+            else if (vectors == 2)
+                Multiply<TVector, TLanes, TSink, Two, Eight>(tile);
+            else
+                Multiply<TVector, TLanes, TSink, One, Eight>(tile);
+        }
+        else if (vectors == 3)
+        {
+            Multiply<TVector, TLanes, TSink, Three, Four>(tile);
+        }
         else if (vectors == 2)
-            Multiply<TVector, TLanes, TSink, Two>(tile);
+        {
+            Multiply<TVector, TLanes, TSink, Two, Four>(tile);
+        }
         else
-            Multiply<TVector, TLanes, TSink, One>(tile);
+        {
+            Multiply<TVector, TLanes, TSink, One, Four>(tile);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<TVector, TLanes, TSink, TWidth>(in Tile t)
+    private static void Multiply<TVector, TLanes, TSink, TWidth, THeight>(in Tile t)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
         where TWidth : struct, IWidth
+        where THeight : struct, IHeight
     {
         int n = TLanes.Count;
         int* rows = t.Rows;
         float* x0 = t.X + (rows[0] * t.Stride), x1 = t.X + (rows[1] * t.Stride), x2 = t.X + (rows[2] * t.Stride), x3 = t.X + (rows[3] * t.Stride);
         float* x4 = x0, x5 = x0, x6 = x0, x7 = x0;
-        if (TLanes.ManyRegisters)
+        if (THeight.IsEight)
         {
             x4 = t.X + (rows[4] * t.Stride);
             x5 = t.X + (rows[5] * t.Stride);
@@ -62,7 +78,7 @@ internal static unsafe class Tiles
                 b = v.MultiplyAdd(cb, b);
             if (TWidth.Vectors > 2)
                 e = v.MultiplyAdd(ce, e);
-            if (TLanes.ManyRegisters)
+            if (THeight.IsEight)
             {
                 v = new FourRows<TVector, TLanes>(TLanes.Broadcast(x4[l]), TLanes.Broadcast(x5[l]), TLanes.Broadcast(x6[l]), TLanes.Broadcast(x7[l]));
                 a4 = v.MultiplyAdd(ca, a4);
@@ -75,7 +91,7 @@ internal static unsafe class Tiles
 
         float* partial = t.Partial;
         Finish<TVector, TLanes, TSink, TWidth>(t, ref partial, 0, a, b, e);
-        if (TLanes.ManyRegisters)
+        if (THeight.IsEight)
             Finish<TVector, TLanes, TSink, TWidth>(t, ref partial, 4, a4, b4, e4);
     }
 
@@ -135,6 +151,21 @@ internal static unsafe class Tiles
     private interface IWidth
     {
         static abstract int Vectors { get; }
+    }
+
+    private interface IHeight
+    {
+        static abstract bool IsEight { get; }
+    }
+
+    private readonly struct Eight : IHeight
+    {
+        public static bool IsEight => true;
+    }
+
+    private readonly struct Four : IHeight
+    {
+        public static bool IsEight => false;
     }
 
     private readonly struct One : IWidth

@@ -24,6 +24,13 @@ internal static class Tuning
     /// </remarks>
     public const int RowLaneDimensions = PanelKernel.BlockDimensions;
 
+    /// <summary>Rows that algorithms with bounds for groups gather before they score them: half a megabyte, so that they stay in the second-level cache.</summary>
+    public static int GroupBlockRows(int dimensions) =>
+        (int)Math.Clamp(128L * 1024 / dimensions / PanelKernel.BlockRows, 1, 8) * PanelKernel.BlockRows;
+
+    /// <summary>Leading coordinates of a projection: with the norm of the rest, a whole number of cache lines.</summary>
+    public static int LeadingCoordinates(int dimensions) => dimensions >= 512 ? 63 : dimensions >= 128 ? 31 : Math.Max(1, dimensions / 4);
+
     /// <summary>Rows in a chunk: a multiple of the kernel's block, enough work to pay for its dispatch.</summary>
     public static int ChunkRows(int clusters, int dimensions)
     {

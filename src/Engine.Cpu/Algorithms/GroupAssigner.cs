@@ -1,0 +1,417 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using KMeansFast.Cpu.Kernels;
+
+namespace KMeansFast.Cpu.Algorithms;
+
+/// <summary>
+/// Assignment with bounds for groups of centroids: <see cref="YinyangBounds{TVector, TLanes}"/> or <see cref="ElkanBounds{TVector, TLanes}"/>, with or
+/// without a <see cref="Projection{TVector, TLanes}"/>. What survives the bounds runs through the dense kernel.
+/// </summary>
+/// <remarks>
+/// A row keeps an upper bound on the distance to its own centroid, a lower bound on that to all others, and lower bounds for groups. It is passed over
+/// where the upper bound is below the lower ones: first with what is kept, then with the distance to its own centroid computed anew. The rows that are
+/// left, gathered into blocks, are scored group by group: for each group, the rows of the block that it may matter for. All bounds are in
+/// the frame and rounded outward (docs/numerics.md §2), so that what is passed over cannot be the canonical label; what is scored is certified or
+/// resolved as in <see cref="Lloyd{TVector, TLanes}"/>. O(n·(k / lanes)) work for bounds that hold, O(n·k·d) where none does.
+/// </remarks>
+internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
+    where TVector : struct
+    where TLanes : struct, ILanes<TVector>
+    where TBounds : struct, IGroupBounds<TVector>
+{
+    private const int ChunkRows = 4096;
+
+    private readonly Labelling _labelling;
+    private readonly CentroidGroups<TVector, TLanes> _groups;
+    private readonly Projection<TVector, TLanes>? _projection;
+    private readonly AlignedBuffer _upper;  // of each row: distance to its own centroid − that centroid's drift, rounded up
+    private readonly AlignedBuffer _lower;  // of each row: distance to any other centroid + the largest drift, rounded down
+    private readonly AlignedBuffer _bounds; // of each row: TBounds
+    private readonly int _stride;
+    private readonly int _blockRows;
+    private readonly ConcurrentBag<GroupScratch<TVector, TLanes>> _idle = [];
+    private bool _kept;
+
+    public GroupAssigner(Labelling labelling, bool project = false)
+    {
+        int d = labelling.Points.Dimensions;
+        _labelling = labelling;
+        _groups = new CentroidGroups<TVector, TLanes>(labelling.Clusters, d, labelling.Threads);
+        _stride = TBounds.Stride(_groups.Groups);
+        _upper = new AlignedBuffer(labelling.Points.Rows);
+        _lower = new AlignedBuffer(labelling.Points.Rows);
+        _bounds = new AlignedBuffer((long)labelling.Points.Rows * _stride);
+        _blockRows = Tuning.GroupBlockRows(d);
+        _projection = project ? new Projection<TVector, TLanes>(labelling, _groups.Groups) : null;
+        Algorithm = project ? "projection" : TBounds.Algorithm;
+    }
+
+    public string Algorithm { get; }
+
+    /// <summary>Bytes that the bounds of so many rows and clusters take.</summary>
+    public static long BytesNeeded(long rows, int clusters) =>
+        rows * (TBounds.Stride((clusters + TLanes.Count - 1) / TLanes.Count) + 2) * sizeof(float);
+
+    public AssignReport Assign(CentroidSet centroids)
+    {
+        PointSet points = _labelling.Points;
+        if (!_groups.Prepare(points, centroids) || !_kept)
+            Forget();
+        _projection?.Prepare(_groups);
+        _kept = false;
+        int moved = 0, resolved = 0;
+        long distances = 0;
+        Chunks.For(points.Rows, ChunkRows, _labelling.Threads,
+            () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle) ? idle : new GroupScratch<TVector, TLanes>(_blockRows, points.Dimensions, _groups.Groups, _projection?.Dimensions ?? 0),
+            (scratch, start, count) => AssignChunk(scratch, centroids, start, count),
+            scratch =>
+            {
+                moved += scratch.Moved;
+                resolved += scratch.Resolved;
+                distances += scratch.Distances;
+                scratch.Moved = scratch.Resolved = 0;
+                scratch.Distances = 0;
+                _idle.Add(scratch);
+            });
+        _kept = true;
+        return new AssignReport(moved, resolved, distances, double.NaN);
+    }
+
+    public void Dispose()
+    {
+        _groups.Dispose();
+        _projection?.Dispose();
+        _upper.Dispose();
+        _lower.Dispose();
+        _bounds.Dispose();
+        while (_idle.TryTake(out GroupScratch<TVector, TLanes>? scratch))
+            scratch.Dispose();
+    }
+
+    // Nothing is known: no lower bound holds, and no upper bound.
+    private void Forget() => Chunks.For(_labelling.Points.Rows, ChunkRows, _labelling.Threads, (start, count) =>
+    {
+        new Span<float>(_upper.Pointer + start, count).Fill(float.PositiveInfinity);
+        new Span<float>(_lower.Pointer + start, count).Fill(float.NegativeInfinity);
+        for (int i = start; i < start + count; i++)
+        {
+            var row = new Span<float>(BoundsOf(i), _stride);
+            row.Fill(float.NegativeInfinity);
+            // Room up to a whole vector of groups belongs to no group and never fails.
+            if (_stride < _groups.Groups * TLanes.Count)
+                row[_groups.Groups..].Fill(float.PositiveInfinity);
+        }
+    });
+
+    private float* BoundsOf(int row) => _bounds.Pointer + ((long)row * _stride);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AssignChunk(GroupScratch<TVector, TLanes> scratch, CentroidSet centroids, int start, int count)
+    {
+        int[] labels = _labelling.Labels;
+        int[] place = _groups.Place;
+        Drifts drifts = _groups.Drifts;
+        float* drift = drifts.Places;
+        float largest = _groups.LargestDrift;
+        float* upper = _upper.Pointer;
+        float* lower = _lower.Pointer;
+        int taken = 0;
+        for (int i = start; i < start + count; i++)
+        {
+            int label = labels[i];
+            if (label >= 0)
+            {
+                float u = Upper(upper[i], drift[place[label]]);
+                if (lower[i] > (u + largest) * Drifts.Up)
+                    continue;
+                if (TBounds.Failing(BoundsOf(i), u, drifts, scratch.Failing) == 0)
+                {
+                    lower[i] = (MathF.Max(TBounds.Least(BoundsOf(i), drifts), 0) + largest) * Drifts.Down;
+                    continue;
+                }
+            }
+            scratch.Rows[taken++] = i;
+            if (taken == _blockRows)
+            {
+                AssignBlock(scratch, centroids, taken);
+                taken = 0;
+            }
+        }
+        if (taken > 0)
+            AssignBlock(scratch, centroids, taken);
+    }
+
+    // What is kept is an upper bound − drift, which may be negative: the rounding of the sum is bounded by both terms.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Upper(float kept, float drift) => kept + drift + ((MathF.Abs(kept) + drift) * (Drifts.Up - 1));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AssignBlock(GroupScratch<TVector, TLanes> s, CentroidSet centroids, int count)
+    {
+        ScoreFrame frame = _groups.Frame;
+        int d = _groups.Dimensions;
+        Drifts drifts = _groups.Drifts;
+        for (int r = 0; r < count; r++)
+            s.Pointers[r] = _labelling.Rows[s.Rows[r]];
+        fixed (float* shift = frame.Shift)
+            PanelKernel.Frame<TVector, TLanes>(s.Pointers, count, d, frame.Scale, shift, s.Framed, s.Norms);
+        _projection?.Take(s, count);
+
+        for (int g = 0; g < _groups.Groups; g++)
+            s.ListCounts[g] = 0;
+        for (int r = 0; r < count; r++)
+            Begin(s, r, frame, drifts);
+
+        for (int g = 0; g < _groups.Groups; g++)
+        {
+            if (s.ListCounts[g] > 0)
+                AssignGroup(s, g, drifts);
+        }
+
+        int uncertain = 0;
+        for (int r = 0; r < count; r++)
+        {
+            if (!s.Done[r] && !Finish(s, r, frame.Bound, drifts))
+                s.List[uncertain++] = r;
+        }
+        for (int first = 0; first < uncertain; first += PanelKernel.BlockRows)
+            Resolve(s, centroids, s.List + first, Math.Min(PanelKernel.BlockRows, uncertain - first));
+    }
+
+    // The distance to the row's own centroid, then the groups that may hold a nearer one.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Begin(GroupScratch<TVector, TLanes> s, int r, ScoreFrame frame, in Drifts drifts)
+    {
+        int row = s.Rows[r];
+        float norm = s.Norms[r];
+        int label = _labelling.Labels[row];
+        int own = label >= 0 ? _groups.Place[label] : -1;
+        s.Own[r] = own;
+        s.Done[r] = false;
+        s.Best[r] = s.Second[r] = float.PositiveInfinity;
+        s.BestPlace[r] = -1;
+        float cap;
+        if (own >= 0)
+        {
+            float score = frame.HalfNorms[_groups.Order[own]] - Dot(s.Framed + ((long)r * _groups.Dimensions), _groups.Framed(own), _groups.Dimensions);
+            s.OwnScore[r] = score;
+            s.Distances++;
+            float square = MathF.Max(0, norm + (2 * score) + frame.Bound.DistanceSlack(norm, score));
+            s.Upper[r] = MathF.Sqrt(square) * Drifts.Up;
+            // Bounds beyond three times the distance are not worth the slack of greater scores.
+            cap = MathF.Max(score, ((9 * square) - norm) / 2);
+        }
+        else
+        {
+            s.OwnScore[r] = s.Upper[r] = cap = float.PositiveInfinity;
+        }
+        s.Cap[r] = cap;
+        s.Slack[r] = frame.Bound.DistanceSlack(norm, cap);
+        _projection?.Aim(s, r, s.Upper[r]);
+
+        float* bounds = BoundsOf(row);
+        int failing = TBounds.Failing(bounds, s.Upper[r], drifts, s.Failing);
+        if (failing == 0 && label >= 0)
+        {
+            s.Done[r] = true;
+            Keep(row, own, s.Upper[r], drifts);
+            return;
+        }
+        for (int f = 0; f < failing; f++)
+        {
+            int g = s.Failing[f];
+            s.Lists[((long)g * s.Capacity) + s.ListCounts[g]++] = r;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AssignGroup(GroupScratch<TVector, TLanes> s, int group, in Drifts drifts)
+    {
+        // Upper bounds may have fallen since the row was listed.
+        int* list = s.Lists + ((long)group * s.Capacity);
+        int count = 0;
+        for (int l = 0; l < s.ListCounts[group]; l++)
+        {
+            int r = list[l];
+            if (TBounds.MayHold(BoundsOf(s.Rows[r]), group, s.Upper[r], drifts))
+                list[count++] = r;
+        }
+        if (count > 0 && _projection is not null)
+        {
+            _projection.Score(s, list, count, group);
+            int left = 0;
+            for (int l = 0; l < count; l++)
+            {
+                int r = list[l];
+                float* bounds = BoundsOf(s.Rows[r]);
+                TBounds.Raise(bounds, group, _projection.Lower(s, r, group, OwnLane(s.Own[r], group)), drifts);
+                if (TBounds.MayHold(bounds, group, s.Upper[r], drifts))
+                    list[left++] = r;
+            }
+            count = left;
+        }
+        if (count == 0)
+            return;
+
+        for (int first = 0; first < count; first += PanelKernel.BlockRows)
+        {
+            int part = Math.Min(PanelKernel.BlockRows, count - first);
+            PanelKernel.Score<TVector, TLanes, Scores<TVector, TLanes>>(s.Framed, list + first, part, _groups.Packed, group, s.Partial, s.Scores, TLanes.Count);
+            for (int l = first; l < first + part; l++)
+                Take(s, list[l], group, drifts);
+        }
+        s.Distances += (long)count * Math.Min(TLanes.Count, _groups.Clusters - (group * TLanes.Count));
+    }
+
+    // The scores of one row and group: bounds, best and second best.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Take(GroupScratch<TVector, TLanes> s, int r, int group, in Drifts drifts)
+    {
+        float* lanes = s.Scores + ((long)r * TLanes.Count);
+        int own = OwnLane(s.Own[r], group);
+        if (own >= 0)
+            lanes[own] = float.PositiveInfinity;
+        TVector scores = TLanes.Load(lanes);
+        TBounds.Replace(BoundsOf(s.Rows[r]), group, LowerOf(s, r, scores), drifts);
+        float best = TLanes.Least(scores);
+        if (!(best < s.Second[r]))
+            return;
+        int lane = BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
+        lanes[lane] = float.PositiveInfinity;
+        TVector others = TLanes.Load(lanes);
+        float second = TLanes.Least(others);
+        if (best < s.Best[r])
+        {
+            s.Second[r] = MathF.Min(s.Best[r], second);
+            s.Best[r] = best;
+            s.BestPlace[r] = (group * TLanes.Count) + lane;
+            TLanes.Store(others, s.BestOthers + ((long)r * TLanes.Count));
+            float square = MathF.Max(0, s.Norms[r] + (2 * best) + s.Slack[r]);
+            if (best <= s.Cap[r])
+                s.Upper[r] = MathF.Min(s.Upper[r], MathF.Sqrt(square) * Drifts.Up);
+        }
+        else
+        {
+            s.Second[r] = best;
+        }
+    }
+
+    // Distances of at least the scores, rounded down; those beyond the cap are only known to be beyond it.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector LowerOf(GroupScratch<TVector, TLanes> s, int r, TVector scores)
+    {
+        TVector square = TLanes.MultiplyAdd(TLanes.Min(scores, TLanes.Broadcast(s.Cap[r])), TLanes.Broadcast(2), TLanes.Broadcast(s.Norms[r] - s.Slack[r]));
+        return TLanes.Multiply(TLanes.Sqrt(TLanes.Max(square, TLanes.Broadcast(0))), TLanes.Broadcast(Drifts.Down));
+    }
+
+    // Certifies a row that was scored; false where canonical distances must decide.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool Finish(GroupScratch<TVector, TLanes> s, int r, in ScoreBound bound, in Drifts drifts)
+    {
+        int row = s.Rows[r];
+        float* bounds = BoundsOf(row);
+        int own = s.Own[r];
+        bool stays = s.OwnScore[r] <= s.Best[r];
+        float best = stays ? s.OwnScore[r] : s.Best[r];
+        float second = MathF.Min(s.Second[r], stays ? s.Best[r] : s.OwnScore[r]);
+        float gap = bound.Gap(s.Norms[r], best);
+        if (!(second - best > gap))
+        {
+            if (own >= 0)
+                TBounds.Include(bounds, own, OwnLower(s, r), drifts);
+            s.Limits[r] = MathF.BitIncrement(best + gap);
+            return false;
+        }
+        int place = stays ? own : s.BestPlace[r];
+        if (!stays)
+        {
+            // The row's own lane changes: the others of the winner's group, then the centroid it leaves.
+            TBounds.Replace(bounds, place / TLanes.Count, LowerOf(s, r, TLanes.Load(s.BestOthers + ((long)r * TLanes.Count))), drifts);
+            if (own >= 0)
+                TBounds.Include(bounds, own, OwnLower(s, r), drifts);
+        }
+        SetLabel(s, row, _groups.Order[place]);
+        // The nearest centroid is no farther than any bound on another's distance.
+        Keep(row, place, s.Upper[r], drifts);
+        return true;
+    }
+
+    private static float OwnLower(GroupScratch<TVector, TLanes> s, int r) =>
+        MathF.Sqrt(MathF.Max(0, s.Norms[r] + (2 * s.OwnScore[r]) - s.Slack[r])) * Drifts.Down;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Keep(int row, int place, float distance, in Drifts drifts)
+    {
+        float drift = drifts.Places[place];
+        _upper.Pointer[row] = distance - drift + ((distance + drift) * (Drifts.Up - 1));
+        _lower.Pointer[row] = (MathF.Max(TBounds.Least(BoundsOf(row), drifts), 0) + _groups.LargestDrift) * Drifts.Down;
+    }
+
+    private void SetLabel(GroupScratch<TVector, TLanes> s, int row, int label)
+    {
+        if (_labelling.Labels[row] != label)
+            s.Moved++;
+        _labelling.Labels[row] = label;
+    }
+
+    // Rows that nothing certified: every centroid within the bound, then canonical distances.
+    private void Resolve(GroupScratch<TVector, TLanes> s, CentroidSet centroids, int* rows, int count)
+    {
+        int stride = Candidates<TVector, TLanes>.Stride;
+        int* list = s.ResolveRows;
+        Span<int> clusters = stackalloc int[Candidates<TVector, TLanes>.Capacity];
+        for (int l = 0; l < count; l++)
+            list[l] = rows[l];
+        // State is addressed by row of the block.
+        for (int l = 0; l < count; l++)
+            Candidates<TVector, TLanes>.Clear(s.CandidateState + ((long)list[l] * stride), s.Limits[list[l]]);
+        for (int g = 0; g < _groups.Groups; g++)
+            PanelKernel.Score<TVector, TLanes, Candidates<TVector, TLanes>>(s.Framed, list, count, _groups.Packed, g, s.Partial, s.CandidateState, stride);
+        for (int l = 0; l < count; l++)
+        {
+            int row = s.Rows[list[l]];
+            ReadOnlySpan<float> x = _labelling.Points[row];
+            ReadOnlySpan<int> places = Candidates<TVector, TLanes>.Read(s.CandidateState + ((long)list[l] * stride));
+            int label;
+            if (places.IsEmpty)
+            {
+                label = NearestCentroid.Of(x, centroids, guess: Math.Max(_labelling.Labels[row], 0)).Label;
+            }
+            else
+            {
+                for (int c = 0; c < places.Length; c++)
+                    clusters[c] = _groups.Order[places[c]];
+                label = NearestCentroid.Of(x, centroids, clusters[..places.Length]).Label;
+            }
+            SetLabel(s, row, label);
+            // No bound singles this label out; the next assignment measures it.
+            _upper.Pointer[row] = float.PositiveInfinity;
+            _lower.Pointer[row] = float.NegativeInfinity;
+            s.Resolved++;
+            s.Distances += _groups.Clusters;
+        }
+    }
+
+    private static int OwnLane(int own, int group) => own >= 0 && own / TLanes.Count == group ? own % TLanes.Count : -1;
+
+    // The dot product of a row and its own centroid: fewer roundings on the way of a product than the panel kernel has (Depth).
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Dot(float* x, float* c, int length)
+    {
+        TVector a = TLanes.Broadcast(0), b = a;
+        int l = 0;
+        for (; l <= length - (2 * TLanes.Count); l += 2 * TLanes.Count)
+        {
+            a = TLanes.MultiplyAdd(TLanes.Load(x + l), TLanes.Load(c + l), a);
+            b = TLanes.MultiplyAdd(TLanes.Load(x + l + TLanes.Count), TLanes.Load(c + l + TLanes.Count), b);
+        }
+        for (; l <= length - TLanes.Count; l += TLanes.Count)
+            a = TLanes.MultiplyAdd(TLanes.Load(x + l), TLanes.Load(c + l), a);
+        float rest = 0;
+        for (; l < length; l++)
+            rest += x[l] * c[l];
+        return length < TLanes.Count ? rest : TLanes.Sum(TLanes.Add(a, b)) + rest;
+    }
+}
