@@ -42,8 +42,8 @@ public static class KMeansDriver
 
             step.Reduce(sums);
             (ClusterSums filled, int empty, bool tooFewDistinctRows) = Fill(sums, step, points, current, threads);
-            filled.Means(current, next);
-            double shift = Shift(current, next);
+            filled.Means(current, next, threads);
+            double shift = Shift(current, next, threads);
             state = state with
             {
                 EmptyClusters = empty,
@@ -80,11 +80,17 @@ public static class KMeansDriver
     }
 
     // The canonical shift: D(new_j, old_j) added in ascending j.
-    private static double Shift(CentroidSet current, CentroidSet next)
+    private static double Shift(CentroidSet current, CentroidSet next, int threads)
     {
+        var shifts = new double[current.Clusters];
+        Chunks.For(shifts.Length, Math.Max(1, 16 * 1024 / current.Dimensions), threads, (start, count) =>
+        {
+            for (int j = start; j < start + count; j++)
+                shifts[j] = SquaredDistance.Between(next[j], current[j]);
+        });
         double shift = 0;
-        for (int j = 0; j < current.Clusters; j++)
-            shift += SquaredDistance.Between(next[j], current[j]);
+        foreach (double one in shifts)
+            shift += one;
         return shift;
     }
 }

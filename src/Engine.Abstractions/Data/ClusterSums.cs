@@ -107,27 +107,23 @@ public sealed class ClusterSums
     /// Writes the mean of each cluster, <c>(float)((S / Scale) / weight)</c>, clamped to the finite range; a cluster without weight keeps the
     /// centroid of <paramref name="previous"/>. O(k·d).
     /// </summary>
-    public void Means(CentroidSet previous, CentroidSet means)
+    /// <param name="previous">The centroids of clusters without weight.</param>
+    /// <param name="means">Where the means go.</param>
+    /// <param name="threads">Host threads; 0 is one for each processor.</param>
+    public void Means(CentroidSet previous, CentroidSet means, int threads = 1)
     {
         ArgumentNullException.ThrowIfNull(previous);
         ArgumentNullException.ThrowIfNull(means);
-        ReadOnlySpan<double> scale = Grid.Scale;
-        for (int j = 0; j < Clusters; j++)
+        Chunks.For(Clusters, Math.Max(1, 16 * 1024 / Dimensions), threads, (start, count) =>
         {
-            Span<float> mean = means.Mutable(j);
-            if (_weights[j] <= 0)
+            for (int j = start; j < start + count; j++)
             {
-                previous[j].CopyTo(mean);
-                continue;
+                if (_weights[j] <= 0)
+                    previous[j].CopyTo(means.Mutable(j));
+                else
+                    Mean(this[j], Grid.Scale, _weights[j] / Grid.WeightScale, means.Mutable(j));
             }
-            double weight = _weights[j] / Grid.WeightScale;
-            ReadOnlySpan<long> sum = this[j];
-            for (int l = 0; l < mean.Length; l++)
-            {
-                // A weight that counts as one grid unit may be almost 1.5 of them: beside the largest floats the quotient can leave their range.
-                mean[l] = (float)Math.Clamp((sum[l] / scale[l]) / weight, -float.MaxValue, float.MaxValue);
-            }
-        }
+        });
     }
 
     /// <summary>Whether both hold the same integers. O(k·d).</summary>
@@ -136,6 +132,28 @@ public sealed class ClusterSums
         ArgumentNullException.ThrowIfNull(other);
         return _sums.AsSpan().SequenceEqual(other._sums) && _weights.AsSpan().SequenceEqual(other._weights)
             && _counts.AsSpan().SequenceEqual(other._counts);
+    }
+
+    // A weight that counts as one grid unit may be almost 1.5 of them: beside the largest floats the quotient can leave their range. Hence the clamp.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mean(ReadOnlySpan<long> sum, ReadOnlySpan<double> scale, double weight, Span<float> mean)
+    {
+        int l = 0;
+        if (Vector128.IsHardwareAccelerated)
+        {
+            ref long s = ref MemoryMarshal.GetReference(sum);
+            ref double g = ref MemoryMarshal.GetReference(scale);
+            ref float m = ref MemoryMarshal.GetReference(mean);
+            Vector512<double> weights = Vector512.Create(weight), most = Vector512.Create((double)float.MaxValue);
+            for (; l <= mean.Length - 8; l += 8)
+            {
+                Vector512<double> value = Vector512.ConvertToDouble(Vector512.LoadUnsafe(ref s, (nuint)l)) / Vector512.LoadUnsafe(ref g, (nuint)l) / weights;
+                value = Vector512.Max(Vector512.Min(value, most), -most);
+                Vector512.Narrow(value, value).GetLower().StoreUnsafe(ref m, (nuint)l);
+            }
+        }
+        for (; l < mean.Length; l++)
+            mean[l] = (float)Math.Clamp((sum[l] / scale[l]) / weight, -float.MaxValue, float.MaxValue);
     }
 
     // As AddScaled, with the same integers taken from one cluster and given to another.

@@ -69,7 +69,7 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
     /// <summary>Makes ready for an assignment to these centroids. O(k·d). Returns whether bounds kept so far still hold.</summary>
     public bool Prepare(PointSet points, CentroidSet centroids)
     {
-        Frame = ScoreFrame.For(points, centroids, PanelKernel.Depth(Dimensions));
+        Frame = ScoreFrame.For(points, centroids, PanelKernel.Depth(Dimensions), threads: _threads);
         bool holds = _scale == Frame.Scale;
         bool first = _scale == 0;
         _scale = Frame.Scale;

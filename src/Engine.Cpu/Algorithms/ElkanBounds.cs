@@ -59,6 +59,9 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
     public static void Include(float* row, int place, float lower, in Drifts drifts) => row[place] = (lower + drifts.Places[place]) * Drifts.Down;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Exclude(float* row, int place) => row[place] = float.PositiveInfinity;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Least(float* row, in Drifts drifts)
     {
         TVector least = TLanes.Broadcast(float.PositiveInfinity);

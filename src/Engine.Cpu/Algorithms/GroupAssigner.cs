@@ -157,7 +157,17 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             s.Pointers[r] = _labelling.Rows[s.Rows[r]];
         fixed (float* shift = frame.Shift)
             PanelKernel.Frame<TVector, TLanes>(s.Pointers, count, d, frame.Scale, shift, s.Framed, s.Norms);
-        _projection?.Take(s, count);
+        bool unlabelled = _labelling.Labels[s.Rows[0]] < 0;
+        if (_projection is not null)
+        {
+            _projection.Take(s, count);
+            if (unlabelled)
+                GuessOwn(s, count, drifts);
+        }
+        else if (unlabelled)
+        {
+            new Span<int>(s.Own, count).Fill(-1);
+        }
 
         for (int g = 0; g < _groups.Groups; g++)
             s.ListCounts[g] = 0;
@@ -167,7 +177,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         for (int g = 0; g < _groups.Groups; g++)
         {
             if (s.ListCounts[g] > 0)
-                AssignGroup(s, g, drifts);
+                AssignGroup(s, g, project: _projection is not null && !unlabelled, drifts);
         }
 
         int uncertain = 0;
@@ -180,6 +190,36 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             Resolve(s, centroids, s.List + first, Math.Min(PanelKernel.BlockRows, uncertain - first));
     }
 
+    // Rows without a label: the nearest by projection stands in for one, and projections bound all distances.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void GuessOwn(GroupScratch<TVector, TLanes> s, int count, in Drifts drifts)
+    {
+        for (int r = 0; r < count; r++)
+        {
+            s.List[r] = r;
+            s.Best[r] = float.PositiveInfinity;
+            s.Own[r] = 0;
+            _projection!.Aim(s, r, float.PositiveInfinity);
+        }
+        for (int g = 0; g < _groups.Groups; g++)
+        {
+            _projection!.Score(s, s.List, count, g);
+            for (int r = 0; r < count; r++)
+            {
+                TVector scores = TLanes.Load(s.Scores + ((long)r * TLanes.Count));
+                float best = TLanes.Least(scores);
+                if (best < s.Best[r])
+                {
+                    s.Best[r] = best;
+                    s.Own[r] = (g * TLanes.Count) + BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
+                }
+                TBounds.Replace(BoundsOf(s.Rows[r]), g, _projection.Lower(s, r, g, own: -1), drifts);
+            }
+        }
+        for (int r = 0; r < count; r++)
+            TBounds.Exclude(BoundsOf(s.Rows[r]), s.Own[r]);
+    }
+
     // The distance to the row's own centroid, then the groups that may hold a nearer one.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Begin(GroupScratch<TVector, TLanes> s, int r, ScoreFrame frame, in Drifts drifts)
@@ -187,7 +227,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         int row = s.Rows[r];
         float norm = s.Norms[r];
         int label = _labelling.Labels[row];
-        int own = label >= 0 ? _groups.Place[label] : -1;
+        int own = label >= 0 ? _groups.Place[label] : s.Own[r];
         s.Own[r] = own;
         s.Done[r] = false;
         s.Best[r] = s.Second[r] = float.PositiveInfinity;
@@ -227,7 +267,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AssignGroup(GroupScratch<TVector, TLanes> s, int group, in Drifts drifts)
+    private void AssignGroup(GroupScratch<TVector, TLanes> s, int group, bool project, in Drifts drifts)
     {
         // Upper bounds may have fallen since the row was listed.
         int* list = s.Lists + ((long)group * s.Capacity);
@@ -238,9 +278,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             if (TBounds.MayHold(BoundsOf(s.Rows[r]), group, s.Upper[r], drifts))
                 list[count++] = r;
         }
-        if (count > 0 && _projection is not null)
+        if (count > 0 && project)
         {
-            _projection.Score(s, list, count, group);
+            _projection!.Score(s, list, count, group);
             int left = 0;
             for (int l = 0; l < count; l++)
             {

@@ -29,6 +29,9 @@ internal unsafe interface IGroupBounds<TVector> where TVector : struct
     /// <summary>A centroid that is no longer the row's own gets a bound.</summary>
     static abstract void Include(float* row, int place, float lower, in Drifts drifts);
 
+    /// <summary>A centroid that is now the row's own needs no bound; keeping one costs work, not correctness.</summary>
+    static abstract void Exclude(float* row, int place);
+
     /// <summary>The least bound of all, as it holds now, rounded down.</summary>
     static abstract float Least(float* row, in Drifts drifts);
 }

@@ -33,7 +33,7 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     public AssignReport Assign(CentroidSet centroids)
     {
         PointSet points = _labelling.Points;
-        ScoreFrame frame = _scorer.Frame(points, centroids);
+        ScoreFrame frame = _scorer.Frame(points, centroids, _labelling.Threads);
         _scorer.Prepare(frame, _labelling.Threads);
         int moved = 0;
         int resolved = 0;

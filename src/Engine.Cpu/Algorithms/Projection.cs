@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -26,10 +28,11 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     private readonly AlignedBuffer _errors;
     private readonly AlignedBuffer _centroidErrors;
     private readonly PackedCentroids _packed;
-    private float[] _basis = [];
+    private readonly PackedCentroids _basis;
     private float _scale;
     private double _lead;     // ‖y − Px‖ ≤ _lead·‖x‖
     private double _rest;     // |rest² as computed − rest²| ≤ _rest·‖x‖²
+    private float _largestHalfNorm;
     private float _shrink;    // 1/√(1 + ε)
     private PointSet? _set;
     private ScoreFrame _frame = null!;
@@ -42,6 +45,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
         _errors = new AlignedBuffer(labelling.Points.Rows);
         _centroidErrors = new AlignedBuffer((long)groups * TLanes.Count);
         _packed = new PackedCentroids(labelling.Clusters, Dimensions, TLanes.Count, panelVectors: 1);
+        _basis = new PackedCentroids(_leading, labelling.Points.Dimensions, TLanes.Count);
     }
 
     /// <summary>Coordinates of a projected point: the leading ones and the norm of the rest.</summary>
@@ -55,23 +59,21 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
             _scale = groups.Frame.Scale;
             ProjectPoints(groups.Frame);
         }
-        int k = groups.Clusters, d = groups.Dimensions;
+        int k = groups.Clusters;
         var projected = new float[(long)k * Dimensions];
-        Chunks.For(k, 16, _labelling.Threads, (start, count) =>
-        {
-            for (int place = start; place < start + count; place++)
+        Chunks.For(k, PanelKernel.BlockRows, _labelling.Threads,
+            CreateScratch,
+            (scratch, start, count) =>
             {
-                Span<float> y = projected.AsSpan(place * Dimensions, Dimensions);
-                var c = new ReadOnlySpan<float>(groups.Framed(place), d);
-                for (int l = 0; l < _leading; l++)
-                    y[l] = (float)Dot(_basis.AsSpan(l * d, d), c);
-                _centroidErrors.Pointer[place] = Close(y, Dot(c, c));
-            }
-        });
+                fixed (float* y = projected)
+                    Project(scratch, groups.Framed(start), count, y + ((long)start * Dimensions), _centroidErrors.Pointer + start);
+            },
+            static scratch => scratch.Dispose());
         new Span<float>(_centroidErrors.Pointer + k, (int)(_centroidErrors.Length - k)).Clear();
         var centroids = new CentroidSet(projected, k, Dimensions);
-        _frame = ScoreFrame.For(_set!, centroids, PanelKernel.Depth(Dimensions));
+        _frame = ScoreFrame.For(_set!, centroids, PanelKernel.Depth(Dimensions), threads: _labelling.Threads);
         _packed.Pack(_frame, _labelling.Threads);
+        _largestHalfNorm = _frame.HalfNorms.Max();
     }
 
     /// <summary>Stages the projected rows of a block.</summary>
@@ -89,10 +91,9 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     {
         float norm = s.ProjectedNorms[r];
         float reach = 3 * _frame.Scale * distance;
-        // Without a distance: as far as scores can be.
-        if (!(reach < 1e19f))
-            reach = 1e19f;
-        s.ProjectedCap[r] = MathF.Max(0, ((reach * reach) - norm) / 2);
+        // No score is above this, with or without a distance to aim at.
+        float most = 1.01f * (_largestHalfNorm + MathF.Sqrt(2 * norm * _largestHalfNorm));
+        s.ProjectedCap[r] = MathF.Min(most, MathF.Max(0, ((reach * reach) - norm) / 2));
         s.ProjectedSlack[r] = _frame.Bound.DistanceSlack(norm, s.ProjectedCap[r]);
     }
 
@@ -133,56 +134,65 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
         _errors.Dispose();
         _centroidErrors.Dispose();
         _packed.Dispose();
+        _basis.Dispose();
     }
 
     private void ProjectPoints(ScoreFrame frame)
     {
         PointSet points = _labelling.Points;
         int d = points.Dimensions;
-        _basis = PrincipalBasis.Of(_labelling.Rows, frame, _leading, SampleRows, _labelling.Threads, out double frobenius, out double deviation);
+        float[] basis = PrincipalBasis.Of(_labelling.Rows, frame, _leading, SampleRows, _labelling.Threads, out double frobenius, out double deviation);
         const double u = 1.0 / (1 << 24);
         double chain = PanelKernel.Depth(d) * u / (1 - (PanelKernel.Depth(d) * u));
         _lead = 1.01 * (chain + (3 * u)) * frobenius;
         _rest = (2.2 * u) + (2.01 * _lead) + (1.2 * deviation);
         _shrink = (float)(1 / Math.Sqrt(1 + deviation));
 
-        using var basis = new PackedCentroids(_leading, d, TLanes.Count);
         var noNorms = new float[_leading];
         int[] order = [.. Enumerable.Range(0, _leading)];
-        fixed (float* b = _basis)
-            basis.Pack(b, noNorms, order, _labelling.Threads);
-        int padded = (_leading + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+        fixed (float* b = basis)
+            _basis.Pack(b, noNorms, order, _labelling.Threads);
         Chunks.For(points.Rows, PanelKernel.BlockRows, _labelling.Threads,
-            () => new AlignedBuffer(PanelKernel.PartialLength(TLanes.Count) + (PanelKernel.BlockRows * ((long)d + padded + 3))),
-            (buffer, start, count) => ProjectBlock(buffer, basis, frame, start, count, padded),
-            static buffer => buffer.Dispose());
+            CreateScratch,
+            (scratch, start, count) =>
+            {
+                float* framed = scratch.Pointer + ScratchLength;
+                float* norms = framed + (PanelKernel.BlockRows * (long)d);
+                float** pointers = stackalloc float*[PanelKernel.BlockRows];
+                for (int i = 0; i < count; i++)
+                    pointers[i] = _labelling.Rows[start + i];
+                fixed (float* shift = frame.Shift)
+                    PanelKernel.Frame<TVector, TLanes>(pointers, count, d, frame.Scale, shift, framed, norms);
+                Project(scratch, framed, count, _points.Pointer + ((long)start * Dimensions), _errors.Pointer + start);
+            },
+            static scratch => scratch.Dispose());
         _set?.Dispose();
         _set = PointSet.FromNative(_points.Pointer, points.Rows, Dimensions, owner: null);
         _set.Measure(_labelling.Threads);
     }
 
+    // Partial dot products and scores of a block; room for its framed rows and norms follows.
+    private int ScratchLength => PanelKernel.PartialLength(TLanes.Count) + (PanelKernel.BlockRows * Padded);
+
+    private int Padded => (_leading + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+
+    private AlignedBuffer CreateScratch() => new(ScratchLength + (PanelKernel.BlockRows * (_labelling.Points.Dimensions + 1L)));
+
+    // Projects at most a block of rows that are in the frame; bounds how far each may be off.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ProjectBlock(AlignedBuffer buffer, PackedCentroids basis, ScoreFrame frame, int start, int count, int padded)
+    private void Project(AlignedBuffer scratch, float* framed, int count, float* projected, float* errors)
     {
         int d = _labelling.Points.Dimensions;
-        float* partial = buffer.Pointer;
-        float* scores = partial + PanelKernel.PartialLength(TLanes.Count);
-        float* framed = scores + (PanelKernel.BlockRows * (long)padded);
-        float* norms = framed + (PanelKernel.BlockRows * (long)d);
-        float** pointers = stackalloc float*[PanelKernel.BlockRows];
-        for (int i = 0; i < count; i++)
-            pointers[i] = _labelling.Rows[start + i];
-        fixed (float* shift = frame.Shift)
-            PanelKernel.Frame<TVector, TLanes>(pointers, count, d, frame.Scale, shift, framed, norms);
-        PanelKernel.Score<TVector, TLanes, AllScores<TVector, TLanes>>(framed, count, basis, partial, scores, padded);
+        float* scores = scratch.Pointer + PanelKernel.PartialLength(TLanes.Count);
+        PanelKernel.Score<TVector, TLanes, AllScores<TVector, TLanes>>(framed, count, _basis, scratch.Pointer, scores, Padded);
         for (int i = 0; i < count; i++)
         {
-            var y = new Span<float>(_points.Pointer + ((long)(start + i) * Dimensions), Dimensions);
+            var y = new Span<float>(projected + ((long)i * Dimensions), Dimensions);
             // The score of a basis vector of half norm 0 is minus the dot product.
             for (int l = 0; l < _leading; l++)
-                y[l] = -scores[(i * padded) + l];
+                y[l] = -scores[(i * Padded) + l];
             var x = new ReadOnlySpan<float>(framed + ((long)i * d), d);
-            _errors.Pointer[start + i] = Close(y, Dot(x, x));
+            errors[i] = Close(y, SquaredNorm(x));
         }
     }
 
@@ -203,19 +213,23 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Dot(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    private static double SquaredNorm(ReadOnlySpan<float> x)
     {
-        double s0 = 0, s1 = 0, s2 = 0, s3 = 0;
         int l = 0;
-        for (; l <= a.Length - 4; l += 4)
+        double square = 0;
+        if (Vector128.IsHardwareAccelerated)
         {
-            s0 += (double)a[l] * b[l];
-            s1 += (double)a[l + 1] * b[l + 1];
-            s2 += (double)a[l + 2] * b[l + 2];
-            s3 += (double)a[l + 3] * b[l + 3];
+            ref float from = ref MemoryMarshal.GetReference(x);
+            Vector512<double> squares = Vector512<double>.Zero;
+            for (; l <= x.Length - 8; l += 8)
+            {
+                Vector512<double> value = Vector512.WidenLower(Vector256.LoadUnsafe(ref from, (nuint)l).ToVector512Unsafe());
+                squares += value * value;
+            }
+            square = Vector512.Sum(squares);
         }
-        for (; l < a.Length; l++)
-            s0 += (double)a[l] * b[l];
-        return s0 + s1 + (s2 + s3);
+        for (; l < x.Length; l++)
+            square += (double)x[l] * x[l];
+        return square;
     }
 }

@@ -58,6 +58,9 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Exclude(float* row, int place) { }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Least(float* row, in Drifts drifts)
     {
         TVector least = TLanes.Broadcast(float.PositiveInfinity);

@@ -31,9 +31,9 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     public int Clusters { get; }
 
     /// <summary>The frame of an assignment, with the bound that covers both kernels in use.</summary>
-    public ScoreFrame Frame(PointSet points, CentroidSet centroids) => _lanesAreRows
-        ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true)
-        : ScoreFrame.For(points, centroids, PanelKernel.Depth(_dimensions));
+    public ScoreFrame Frame(PointSet points, CentroidSet centroids, int threads) => _lanesAreRows
+        ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true, threads)
+        : ScoreFrame.For(points, centroids, PanelKernel.Depth(_dimensions), threads: threads);
 
     public RowBlock CreateBlock() => new(Math.Max(PanelKernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
 
