@@ -22,7 +22,7 @@ public sealed class CpuBackend : IBackend
             static rows => new GroupAssigner<Vector512<float>, Lanes512, ElkanBounds<Vector512<float>, Lanes512>>(rows),
             static rows => new GroupAssigner<Vector<float>, PortableLanes, ElkanBounds<Vector<float>, PortableLanes>>(rows)),
         new(new("projection", "Exact partial distances in leading principal coordinates, with the bounds of yinyang.", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)"),
-            static rows => new GroupAssigner<Vector512<float>, Lanes512, ElkanBounds<Vector512<float>, Lanes512>>(rows, project: true),
+            static rows => new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows, project: true),
             static rows => new GroupAssigner<Vector<float>, PortableLanes, YinyangBounds<Vector<float>, PortableLanes>>(rows, project: true)),
     ];
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
@@ -7,9 +8,10 @@ namespace KMeansFast.Cpu.Algorithms;
 /// Elkan's algorithm: one lower bound for each row and centroid, which falls by the drift of that centroid alone.
 /// </summary>
 /// <remarks>
-/// Correct by the triangle inequality, centroid by centroid. Deviations: bounds are tested a vector at a time, and where one centroid of a vector
-/// fails all of it is scored by the dense kernel, which tightens all its bounds; distances between centroids are not used, since they cost k²·d an
-/// iteration and rule out few groups in many dimensions. C. Elkan, "Using the triangle inequality to accelerate k-means" (ICML 2003).
+/// Correct by the triangle inequality, centroid by centroid. Deviations: where a bound fails, the whole vector of centroids around it is scored by the
+/// dense kernel, which tightens all their bounds; a bound for each group, as in Yinyang k-means, is tested first and renewed from those of
+/// its centroids where it fails, so that most iterations read k / lanes bounds of a row instead of k; distances between centroids are not used, since
+/// they cost k²·d an iteration and rule out few groups in many dimensions. C. Elkan, "Using the triangle inequality to accelerate k-means" (ICML 2003).
 /// </remarks>
 internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVector>
     where TVector : struct
@@ -17,57 +19,84 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
 {
     public static string Algorithm => "elkan";
 
-    public static int Stride(int groups) => groups * TLanes.Count;
+    public static bool ForCentroids => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Failing(float* row, float upper, in Drifts drifts, int* failing)
+    public static int Failing(float* groups, float* centroids, float upper, in Drifts drifts, int* failing)
     {
         int count = 0;
         TVector up = TLanes.Broadcast(Drifts.Up), u = TLanes.Broadcast(upper);
-        float* places = drifts.Places;
-        for (int g = 0; g < drifts.GroupCount; g++, row += TLanes.Count, places += TLanes.Count)
+        for (int g = 0; g < drifts.GroupCount; g += TLanes.Count)
         {
-            failing[count] = g;
-            count += TLanes.AnyAtMost(TLanes.Load(row), TLanes.Multiply(TLanes.Add(u, TLanes.Load(places)), up)) ? 1 : 0;
+            TVector reach = TLanes.Multiply(TLanes.Add(u, TLanes.Load(drifts.Groups + g)), up);
+            for (uint bits = TLanes.AtMost(TLanes.Load(groups + g), reach); bits != 0; bits &= bits - 1)
+            {
+                int group = g + BitOperations.TrailingZeroCount(bits);
+                if (group < drifts.GroupCount && MayHold(groups, centroids, group, upper, drifts))
+                    failing[count++] = group;
+            }
         }
         return count;
     }
 
+    // A group of which nothing is known has a bound of −∞, and nothing is written for its centroids. Otherwise renews the bound of a group whose
+    // centroids all hold.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool MayHold(float* row, int group, float upper, in Drifts drifts)
-    {
-        TVector reach = TLanes.Add(TLanes.Broadcast(upper), TLanes.Load(drifts.Places + (group * TLanes.Count)));
-        return TLanes.AnyAtMost(TLanes.Load(row + (group * TLanes.Count)), TLanes.Multiply(reach, TLanes.Broadcast(Drifts.Up)));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Replace(float* row, int group, TVector lower, in Drifts drifts)
+    public static bool MayHold(float* groups, float* centroids, int group, float upper, in Drifts drifts)
     {
         int place = group * TLanes.Count;
-        TLanes.Store(TLanes.Multiply(TLanes.Add(lower, TLanes.Load(drifts.Places + place)), TLanes.Broadcast(Drifts.Down)), row + place);
+        if (groups[group] == float.NegativeInfinity)
+            return true;
+        TVector kept = TLanes.Load(centroids + place), drift = TLanes.Load(drifts.Places + place);
+        if (TLanes.AnyAtMost(kept, TLanes.Multiply(TLanes.Add(TLanes.Broadcast(upper), drift), TLanes.Broadcast(Drifts.Up))))
+            return true;
+        Renew(groups, group, kept, drift, drifts);
+        return false;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Raise(float* row, int group, TVector lower, in Drifts drifts)
+    public static void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts)
     {
         int place = group * TLanes.Count;
-        TVector kept = TLanes.Multiply(TLanes.Add(lower, TLanes.Load(drifts.Places + place)), TLanes.Broadcast(Drifts.Down));
-        TLanes.Store(TLanes.Max(TLanes.Load(row + place), kept), row + place);
+        TLanes.Store(TLanes.Multiply(TLanes.Add(lower, TLanes.Load(drifts.Places + place)), TLanes.Broadcast(Drifts.Down)), centroids + place);
+        groups[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Include(float* row, int place, float lower, in Drifts drifts) => row[place] = (lower + drifts.Places[place]) * Drifts.Down;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Exclude(float* row, int place) => row[place] = float.PositiveInfinity;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Least(float* row, in Drifts drifts)
+    public static void Raise(float* groups, float* centroids, int group, TVector lower, in Drifts drifts)
     {
-        TVector least = TLanes.Broadcast(float.PositiveInfinity);
-        TVector down = TLanes.Broadcast(Drifts.Down);
-        for (int place = 0; place < drifts.GroupCount * TLanes.Count; place += TLanes.Count)
-            least = TLanes.Min(least, TLanes.Subtract(TLanes.Multiply(TLanes.Load(row + place), down), TLanes.Load(drifts.Places + place)));
-        return TLanes.Least(least);
+        int place = group * TLanes.Count;
+        if (groups[group] == float.NegativeInfinity)
+        {
+            Replace(groups, centroids, group, lower, drifts);
+            return;
+        }
+        TVector drift = TLanes.Load(drifts.Places + place);
+        TVector kept = TLanes.Max(TLanes.Load(centroids + place), TLanes.Multiply(TLanes.Add(lower, drift), TLanes.Broadcast(Drifts.Down)));
+        TLanes.Store(kept, centroids + place);
+        Renew(groups, group, kept, drift, drifts);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Include(float* groups, float* centroids, int place, float lower, in Drifts drifts)
+    {
+        int group = place / TLanes.Count;
+        if (groups[group] == float.NegativeInfinity)
+            return;
+        centroids[place] = (lower + drifts.Places[place]) * Drifts.Down;
+        groups[group] = MathF.Min(groups[group], (lower + drifts.Groups[group]) * Drifts.Down);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Exclude(float* groups, float* centroids, int place) => centroids[place] = float.PositiveInfinity;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Least(float* groups, float* centroids, in Drifts drifts) => YinyangBounds<TVector, TLanes>.Least(groups, centroids, drifts);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Renew(float* groups, int group, TVector kept, TVector drift, in Drifts drifts)
+    {
+        float least = TLanes.Least(TLanes.Subtract(TLanes.Multiply(kept, TLanes.Broadcast(Drifts.Down)), drift));
+        groups[group] = MathF.Max(groups[group], (MathF.Max(least, 0) + drifts.Groups[group]) * Drifts.Down);
     }
 }

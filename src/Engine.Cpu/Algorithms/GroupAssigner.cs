@@ -28,8 +28,10 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     private readonly Projection<TVector, TLanes>? _projection;
     private readonly AlignedBuffer _upper;  // of each row: distance to its own centroid − that centroid's drift, rounded up
     private readonly AlignedBuffer _lower;  // of each row: distance to any other centroid + the largest drift, rounded down
-    private readonly AlignedBuffer _bounds; // of each row: TBounds
-    private readonly int _stride;
+    private readonly AlignedBuffer _groupBounds;    // of each row, up to a whole vector of groups
+    private readonly AlignedBuffer _centroidBounds; // of each row, by place, where TBounds keeps them
+    private readonly int _groupStride;
+    private readonly int _centroidStride;
     private readonly int _blockRows;
     private readonly ConcurrentBag<GroupScratch<TVector, TLanes>> _idle = [];
     private bool _kept;
@@ -39,10 +41,12 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         int d = labelling.Points.Dimensions;
         _labelling = labelling;
         _groups = new CentroidGroups<TVector, TLanes>(labelling.Clusters, d, labelling.Threads);
-        _stride = TBounds.Stride(_groups.Groups);
+        _groupStride = GroupStride(_groups.Groups);
+        _centroidStride = CentroidStride(_groups.Groups);
         _upper = new AlignedBuffer(labelling.Points.Rows);
         _lower = new AlignedBuffer(labelling.Points.Rows);
-        _bounds = new AlignedBuffer((long)labelling.Points.Rows * _stride);
+        _groupBounds = new AlignedBuffer((long)labelling.Points.Rows * _groupStride);
+        _centroidBounds = new AlignedBuffer((long)labelling.Points.Rows * _centroidStride);
         _blockRows = Tuning.GroupBlockRows(d);
         _projection = project ? new Projection<TVector, TLanes>(labelling, _groups.Groups) : null;
         Algorithm = project ? "projection" : TBounds.Algorithm;
@@ -51,8 +55,11 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     public string Algorithm { get; }
 
     /// <summary>Bytes that the bounds of so many rows and clusters take.</summary>
-    public static long BytesNeeded(long rows, int clusters) =>
-        rows * (TBounds.Stride((clusters + TLanes.Count - 1) / TLanes.Count) + 2) * sizeof(float);
+    public static long BytesNeeded(long rows, int clusters)
+    {
+        int groups = (clusters + TLanes.Count - 1) / TLanes.Count;
+        return rows * (GroupStride(groups) + CentroidStride(groups) + 2) * sizeof(float);
+    }
 
     public AssignReport Assign(CentroidSet centroids)
     {
@@ -85,27 +92,33 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         _projection?.Dispose();
         _upper.Dispose();
         _lower.Dispose();
-        _bounds.Dispose();
+        _groupBounds.Dispose();
+        _centroidBounds.Dispose();
         while (_idle.TryTake(out GroupScratch<TVector, TLanes>? scratch))
             scratch.Dispose();
     }
 
-    // Nothing is known: no lower bound holds, and no upper bound.
+    // Nothing is known: no lower bound holds, and no upper bound. Bounds for single centroids are not looked at where the group's is −∞.
     private void Forget() => Chunks.For(_labelling.Points.Rows, ChunkRows, _labelling.Threads, (start, count) =>
     {
         new Span<float>(_upper.Pointer + start, count).Fill(float.PositiveInfinity);
         new Span<float>(_lower.Pointer + start, count).Fill(float.NegativeInfinity);
         for (int i = start; i < start + count; i++)
         {
-            var row = new Span<float>(BoundsOf(i), _stride);
-            row.Fill(float.NegativeInfinity);
-            // Room up to a whole vector of groups belongs to no group and never fails.
-            if (_stride < _groups.Groups * TLanes.Count)
-                row[_groups.Groups..].Fill(float.PositiveInfinity);
+            var groups = new Span<float>(GroupsOf(i), _groupStride);
+            groups[.._groups.Groups].Fill(float.NegativeInfinity);
+            // Room up to a whole vector belongs to no group and never fails.
+            groups[_groups.Groups..].Fill(float.PositiveInfinity);
         }
     });
 
-    private float* BoundsOf(int row) => _bounds.Pointer + ((long)row * _stride);
+    private static int GroupStride(int groups) => (groups + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+
+    private static int CentroidStride(int groups) => TBounds.ForCentroids ? groups * TLanes.Count : 0;
+
+    private float* GroupsOf(int row) => _groupBounds.Pointer + ((long)row * _groupStride);
+
+    private float* CentroidsOf(int row) => _centroidBounds.Pointer + ((long)row * _centroidStride);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AssignChunk(GroupScratch<TVector, TLanes> scratch, CentroidSet centroids, int start, int count)
@@ -126,9 +139,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                 float u = Upper(upper[i], drift[place[label]]);
                 if (lower[i] > (u + largest) * Drifts.Up)
                     continue;
-                if (TBounds.Failing(BoundsOf(i), u, drifts, scratch.Failing) == 0)
+                if (TBounds.Failing(GroupsOf(i), CentroidsOf(i), u, drifts, scratch.Failing) == 0)
                 {
-                    lower[i] = (MathF.Max(TBounds.Least(BoundsOf(i), drifts), 0) + largest) * Drifts.Down;
+                    lower[i] = (MathF.Max(TBounds.Least(GroupsOf(i), CentroidsOf(i), drifts), 0) + largest) * Drifts.Down;
                     continue;
                 }
             }
@@ -151,28 +164,29 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     private void AssignBlock(GroupScratch<TVector, TLanes> s, CentroidSet centroids, int count)
     {
         ScoreFrame frame = _groups.Frame;
-        int d = _groups.Dimensions;
         Drifts drifts = _groups.Drifts;
-        for (int r = 0; r < count; r++)
-            s.Pointers[r] = _labelling.Rows[s.Rows[r]];
-        fixed (float* shift = frame.Shift)
-            PanelKernel.Frame<TVector, TLanes>(s.Pointers, count, d, frame.Scale, shift, s.Framed, s.Norms);
+        // All rows have labels, or none has.
         bool unlabelled = _labelling.Labels[s.Rows[0]] < 0;
-        if (_projection is not null)
-        {
-            _projection.Take(s, count);
-            if (unlabelled)
-                GuessOwn(s, count, drifts);
-        }
-        else if (unlabelled)
-        {
-            new Span<int>(s.Own, count).Fill(-1);
-        }
-
         for (int g = 0; g < _groups.Groups; g++)
             s.ListCounts[g] = 0;
-        for (int r = 0; r < count; r++)
-            Begin(s, r, frame, drifts);
+        fixed (float* shift = frame.Shift)
+        {
+            if (unlabelled)
+            {
+                new Span<int>(s.Own, count).Fill(-1);
+                new Span<float>(s.Upper, count).Fill(float.PositiveInfinity);
+                for (int r = 0; r < count; r++)
+                    Stage(s, r, frame.Scale, shift);
+                if (_projection is not null)
+                    GuessOwn(s, count, drifts);
+            }
+            for (int r = 0; r < count; r++)
+            {
+                Begin(s, r, frame, shift, drifts);
+                if (!unlabelled && !s.Done[r])
+                    Stage(s, r, frame.Scale, shift);
+            }
+        }
 
         for (int g = 0; g < _groups.Groups; g++)
         {
@@ -190,6 +204,17 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             Resolve(s, centroids, s.List + first, Math.Min(PanelKernel.BlockRows, uncertain - first));
     }
 
+    // Rows in the frame, and projected.
+    private void Stage(GroupScratch<TVector, TLanes> s, int r, float scale, float* shift)
+    {
+        float* row = _labelling.Rows[s.Rows[r]];
+        PanelKernel.Frame<TVector, TLanes>(&row, 1, _groups.Dimensions, scale, shift, s.Framed + ((long)r * _groups.Dimensions), s.Norms + r);
+        if (_projection is null)
+            return;
+        _projection.Take(s, r);
+        _projection.Aim(s, r, s.Upper[r]);
+    }
+
     // Rows without a label: the nearest by projection stands in for one, and projections bound all distances.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void GuessOwn(GroupScratch<TVector, TLanes> s, int count, in Drifts drifts)
@@ -199,7 +224,6 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             s.List[r] = r;
             s.Best[r] = float.PositiveInfinity;
             s.Own[r] = 0;
-            _projection!.Aim(s, r, float.PositiveInfinity);
         }
         for (int g = 0; g < _groups.Groups; g++)
         {
@@ -213,19 +237,18 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                     s.Best[r] = best;
                     s.Own[r] = (g * TLanes.Count) + BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
                 }
-                TBounds.Replace(BoundsOf(s.Rows[r]), g, _projection.Lower(s, r, g, own: -1), drifts);
+                TBounds.Replace(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), g, _projection.Lower(s, r, g, own: -1), drifts);
             }
         }
         for (int r = 0; r < count; r++)
-            TBounds.Exclude(BoundsOf(s.Rows[r]), s.Own[r]);
+            TBounds.Exclude(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), s.Own[r]);
     }
 
     // The distance to the row's own centroid, then the groups that may hold a nearer one.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Begin(GroupScratch<TVector, TLanes> s, int r, ScoreFrame frame, in Drifts drifts)
+    private void Begin(GroupScratch<TVector, TLanes> s, int r, ScoreFrame frame, float* shift, in Drifts drifts)
     {
         int row = s.Rows[r];
-        float norm = s.Norms[r];
         int label = _labelling.Labels[row];
         int own = label >= 0 ? _groups.Place[label] : s.Own[r];
         s.Own[r] = own;
@@ -235,8 +258,10 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         float cap;
         if (own >= 0)
         {
-            float score = frame.HalfNorms[_groups.Order[own]] - Dot(s.Framed + ((long)r * _groups.Dimensions), _groups.Framed(own), _groups.Dimensions);
+            float dot = Dot(_labelling.Rows[row], frame.Scale, shift, _groups.Framed(own), _groups.Dimensions, out float norm);
+            float score = frame.HalfNorms[_groups.Order[own]] - dot;
             s.OwnScore[r] = score;
+            s.Norms[r] = norm;
             s.Distances++;
             float square = MathF.Max(0, norm + (2 * score) + frame.Bound.DistanceSlack(norm, score));
             s.Upper[r] = MathF.Sqrt(square) * Drifts.Up;
@@ -248,11 +273,10 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             s.OwnScore[r] = s.Upper[r] = cap = float.PositiveInfinity;
         }
         s.Cap[r] = cap;
-        s.Slack[r] = frame.Bound.DistanceSlack(norm, cap);
-        _projection?.Aim(s, r, s.Upper[r]);
+        s.Slack[r] = frame.Bound.DistanceSlack(s.Norms[r], cap);
 
-        float* bounds = BoundsOf(row);
-        int failing = TBounds.Failing(bounds, s.Upper[r], drifts, s.Failing);
+        float* groups = GroupsOf(row), centroids = CentroidsOf(row);
+        int failing = TBounds.Failing(groups, centroids, s.Upper[r], drifts, s.Failing);
         if (failing == 0 && label >= 0)
         {
             s.Done[r] = true;
@@ -275,7 +299,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         for (int l = 0; l < s.ListCounts[group]; l++)
         {
             int r = list[l];
-            if (TBounds.MayHold(BoundsOf(s.Rows[r]), group, s.Upper[r], drifts))
+            if (TBounds.MayHold(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), group, s.Upper[r], drifts))
                 list[count++] = r;
         }
         if (count > 0 && project)
@@ -285,9 +309,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             for (int l = 0; l < count; l++)
             {
                 int r = list[l];
-                float* bounds = BoundsOf(s.Rows[r]);
-                TBounds.Raise(bounds, group, _projection.Lower(s, r, group, OwnLane(s.Own[r], group)), drifts);
-                if (TBounds.MayHold(bounds, group, s.Upper[r], drifts))
+                float* groups = GroupsOf(s.Rows[r]), centroids = CentroidsOf(s.Rows[r]);
+                TBounds.Raise(groups, centroids, group, _projection.Lower(s, r, group, OwnLane(s.Own[r], group)), drifts);
+                if (TBounds.MayHold(groups, centroids, group, s.Upper[r], drifts))
                     list[left++] = r;
             }
             count = left;
@@ -314,7 +338,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (own >= 0)
             lanes[own] = float.PositiveInfinity;
         TVector scores = TLanes.Load(lanes);
-        TBounds.Replace(BoundsOf(s.Rows[r]), group, LowerOf(s, r, scores), drifts);
+        TBounds.Replace(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), group, LowerOf(s, r, scores), drifts);
         float best = TLanes.Least(scores);
         if (!(best < s.Second[r]))
             return;
@@ -351,7 +375,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     private bool Finish(GroupScratch<TVector, TLanes> s, int r, in ScoreBound bound, in Drifts drifts)
     {
         int row = s.Rows[r];
-        float* bounds = BoundsOf(row);
+        float* groups = GroupsOf(row), centroids = CentroidsOf(row);
         int own = s.Own[r];
         bool stays = s.OwnScore[r] <= s.Best[r];
         float best = stays ? s.OwnScore[r] : s.Best[r];
@@ -360,7 +384,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (!(second - best > gap))
         {
             if (own >= 0)
-                TBounds.Include(bounds, own, OwnLower(s, r), drifts);
+                TBounds.Include(groups, centroids, own, OwnLower(s, r), drifts);
             s.Limits[r] = MathF.BitIncrement(best + gap);
             return false;
         }
@@ -368,9 +392,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (!stays)
         {
             // The row's own lane changes: the others of the winner's group, then the centroid it leaves.
-            TBounds.Replace(bounds, place / TLanes.Count, LowerOf(s, r, TLanes.Load(s.BestOthers + ((long)r * TLanes.Count))), drifts);
+            TBounds.Replace(groups, centroids, place / TLanes.Count, LowerOf(s, r, TLanes.Load(s.BestOthers + ((long)r * TLanes.Count))), drifts);
             if (own >= 0)
-                TBounds.Include(bounds, own, OwnLower(s, r), drifts);
+                TBounds.Include(groups, centroids, own, OwnLower(s, r), drifts);
         }
         SetLabel(s, row, _groups.Order[place]);
         // The nearest centroid is no farther than any bound on another's distance.
@@ -386,7 +410,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     {
         float drift = drifts.Places[place];
         _upper.Pointer[row] = distance - drift + ((distance + drift) * (Drifts.Up - 1));
-        _lower.Pointer[row] = (MathF.Max(TBounds.Least(BoundsOf(row), drifts), 0) + _groups.LargestDrift) * Drifts.Down;
+        _lower.Pointer[row] = (MathF.Max(TBounds.Least(GroupsOf(row), CentroidsOf(row), drifts), 0) + _groups.LargestDrift) * Drifts.Down;
     }
 
     private void SetLabel(GroupScratch<TVector, TLanes> s, int row, int label)
@@ -436,22 +460,32 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     private static int OwnLane(int own, int group) => own >= 0 && own / TLanes.Count == group ? own % TLanes.Count : -1;
 
-    // The dot product of a row and its own centroid: fewer roundings on the way of a product than the panel kernel has (Depth).
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Dot(float* x, float* c, int length)
+    // The dot product of a row, put into the frame on the way, and its own centroid, and the row's squared norm: fewer roundings on the way of a
+    // product than the panel kernel has (Depth).
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Dot(float* x, float scale, float* shift, float* c, int length, out float norm)
     {
-        TVector a = TLanes.Broadcast(0), b = a;
+        TVector a = TLanes.Broadcast(0), b = a, p = a, q = a;
+        TVector scales = TLanes.Broadcast(scale), zero = a;
         int l = 0;
         for (; l <= length - (2 * TLanes.Count); l += 2 * TLanes.Count)
         {
-            a = TLanes.MultiplyAdd(TLanes.Load(x + l), TLanes.Load(c + l), a);
-            b = TLanes.MultiplyAdd(TLanes.Load(x + l + TLanes.Count), TLanes.Load(c + l + TLanes.Count), b);
+            TVector v = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x + l), scales, zero), TLanes.Load(shift + l));
+            TVector w = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x + l + TLanes.Count), scales, zero), TLanes.Load(shift + l + TLanes.Count));
+            a = TLanes.MultiplyAdd(v, TLanes.Load(c + l), a);
+            b = TLanes.MultiplyAdd(w, TLanes.Load(c + l + TLanes.Count), b);
+            p = TLanes.MultiplyAdd(v, v, p);
+            q = TLanes.MultiplyAdd(w, w, q);
         }
-        for (; l <= length - TLanes.Count; l += TLanes.Count)
-            a = TLanes.MultiplyAdd(TLanes.Load(x + l), TLanes.Load(c + l), a);
-        float rest = 0;
+        float rest = 0, square = 0;
         for (; l < length; l++)
-            rest += x[l] * c[l];
-        return length < TLanes.Count ? rest : TLanes.Sum(TLanes.Add(a, b)) + rest;
+        {
+            float v = (x[l] * scale) - shift[l];
+            rest += v * c[l];
+            square += v * v;
+        }
+        bool any = length >= 2 * TLanes.Count;
+        norm = any ? TLanes.Sum(TLanes.Add(p, q)) + square : square;
+        return any ? TLanes.Sum(TLanes.Add(a, b)) + rest : rest;
     }
 }

@@ -14,7 +14,6 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     {
         Capacity = capacity;
         Rows = Allocate<int>(capacity);
-        Pointers = (float**)Allocate<nint>(capacity);
         Framed = Allocate<float>((long)capacity * dimensions);
         Norms = Allocate<float>(capacity);
         Upper = Allocate<float>(capacity);
@@ -48,8 +47,6 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
 
     /// <summary>The row of the point set.</summary>
     public int* Rows { get; }
-
-    public float** Pointers { get; }
 
     /// <summary>Rows in the frame, d values each.</summary>
     public float* Framed { get; }

@@ -2,38 +2,39 @@ namespace KMeansFast.Cpu.Algorithms;
 
 /// <summary>
 /// What an algorithm remembers of a row: lower bounds on its distances to centroids, group by group. Bounds are kept as <c>bound + drift at that
-/// time</c>, so that nothing is written while centroids move: a bound holds now where <c>kept &gt; distance + drift now</c>.
+/// time</c>, so that nothing is written while centroids move: a bound holds now where <c>kept &gt; distance + drift now</c>. <c>groups</c> are a row's bounds for
+/// groups, up to a whole vector; <c>centroids</c> those for single centroids, by place, where the algorithm keeps them.
 /// </summary>
 internal unsafe interface IGroupBounds<TVector> where TVector : struct
 {
     /// <summary>The name in the catalog.</summary>
     static abstract string Algorithm { get; }
 
-    /// <summary>Floats kept of each row.</summary>
-    static abstract int Stride(int groups);
+    /// <summary>Whether bounds are kept for each centroid, besides those of groups.</summary>
+    static abstract bool ForCentroids { get; }
 
     /// <summary>
-    /// Appends to <paramref name="failing"/> the groups that may hold a centroid, other than the row's own, as near as <paramref name="upper"/>; returns how many.
+    /// Lists in <paramref name="failing"/> the groups that may hold a centroid, other than the row's own, as near as <paramref name="upper"/>; returns how many.
     /// </summary>
-    static abstract int Failing(float* row, float upper, in Drifts drifts, int* failing);
+    static abstract int Failing(float* groups, float* centroids, float upper, in Drifts drifts, int* failing);
 
     /// <summary>Whether one group may hold such a centroid.</summary>
-    static abstract bool MayHold(float* row, int group, float upper, in Drifts drifts);
+    static abstract bool MayHold(float* groups, float* centroids, int group, float upper, in Drifts drifts);
 
     /// <summary>Forgets what was known of a group; <paramref name="lower"/> are the distances to its centroids, rounded down, infinite for the row's own.</summary>
-    static abstract void Replace(float* row, int group, TVector lower, in Drifts drifts);
+    static abstract void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts);
 
     /// <summary>As <see cref="Replace"/> for bounds that may be worse than what is known.</summary>
-    static abstract void Raise(float* row, int group, TVector lower, in Drifts drifts);
+    static abstract void Raise(float* groups, float* centroids, int group, TVector lower, in Drifts drifts);
 
     /// <summary>A centroid that is no longer the row's own gets a bound.</summary>
-    static abstract void Include(float* row, int place, float lower, in Drifts drifts);
+    static abstract void Include(float* groups, float* centroids, int place, float lower, in Drifts drifts);
 
     /// <summary>A centroid that is now the row's own needs no bound; keeping one costs work, not correctness.</summary>
-    static abstract void Exclude(float* row, int place);
+    static abstract void Exclude(float* groups, float* centroids, int place);
 
     /// <summary>The least bound of all, as it holds now, rounded down.</summary>
-    static abstract float Least(float* row, in Drifts drifts);
+    static abstract float Least(float* groups, float* centroids, in Drifts drifts);
 }
 
 /// <summary>The cumulative drifts of an assignment: of each place, of each group, and room to the next whole vector.</summary>

@@ -76,13 +76,12 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
         _largestHalfNorm = _frame.HalfNorms.Max();
     }
 
-    /// <summary>Stages the projected rows of a block.</summary>
-    public void Take(GroupScratch<TVector, TLanes> s, int count)
+    /// <summary>Stages the projection of a row of the block.</summary>
+    public void Take(GroupScratch<TVector, TLanes> s, int r)
     {
-        for (int r = 0; r < count; r++)
-            s.Pointers[r] = _points.Pointer + ((long)s.Rows[r] * Dimensions);
+        float* y = _points.Pointer + ((long)s.Rows[r] * Dimensions);
         fixed (float* shift = _frame.Shift)
-            PanelKernel.Frame<TVector, TLanes>(s.Pointers, count, Dimensions, _frame.Scale, shift, s.Projected, s.ProjectedNorms);
+            PanelKernel.Frame<TVector, TLanes>(&y, 1, Dimensions, _frame.Scale, shift, s.Projected + ((long)r * Dimensions), s.ProjectedNorms + r);
     }
 
     /// <summary>Says how far bounds of a row are of interest: up to three times this distance.</summary>

@@ -18,18 +18,17 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
 {
     public static string Algorithm => "yinyang";
 
-    // Up to whole vectors: the groups past the last are kept at infinity by Replace's caller, who starts every bound there.
-    public static int Stride(int groups) => (groups + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+    public static bool ForCentroids => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Failing(float* row, float upper, in Drifts drifts, int* failing)
+    public static int Failing(float* groups, float* centroids, float upper, in Drifts drifts, int* failing)
     {
         int count = 0;
         TVector up = TLanes.Broadcast(Drifts.Up), u = TLanes.Broadcast(upper);
         for (int g = 0; g < drifts.GroupCount; g += TLanes.Count)
         {
             TVector reach = TLanes.Multiply(TLanes.Add(u, TLanes.Load(drifts.Groups + g)), up);
-            for (uint bits = TLanes.AtMost(TLanes.Load(row + g), reach); bits != 0; bits &= bits - 1)
+            for (uint bits = TLanes.AtMost(TLanes.Load(groups + g), reach); bits != 0; bits &= bits - 1)
             {
                 int group = g + System.Numerics.BitOperations.TrailingZeroCount(bits);
                 if (group < drifts.GroupCount)
@@ -40,33 +39,33 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool MayHold(float* row, int group, float upper, in Drifts drifts) => row[group] <= (upper + drifts.Groups[group]) * Drifts.Up;
+    public static bool MayHold(float* groups, float* centroids, int group, float upper, in Drifts drifts) => groups[group] <= (upper + drifts.Groups[group]) * Drifts.Up;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Replace(float* row, int group, TVector lower, in Drifts drifts) =>
-        row[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
+    public static void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts) =>
+        groups[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Raise(float* row, int group, TVector lower, in Drifts drifts) =>
-        row[group] = MathF.Max(row[group], (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down);
+    public static void Raise(float* groups, float* centroids, int group, TVector lower, in Drifts drifts) =>
+        groups[group] = MathF.Max(groups[group], (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Include(float* row, int place, float lower, in Drifts drifts)
+    public static void Include(float* groups, float* centroids, int place, float lower, in Drifts drifts)
     {
         int group = place / TLanes.Count;
-        row[group] = MathF.Min(row[group], (lower + drifts.Groups[group]) * Drifts.Down);
+        groups[group] = MathF.Min(groups[group], (lower + drifts.Groups[group]) * Drifts.Down);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Exclude(float* row, int place) { }
+    public static void Exclude(float* groups, float* centroids, int place) { }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Least(float* row, in Drifts drifts)
+    public static float Least(float* groups, float* centroids, in Drifts drifts)
     {
         TVector least = TLanes.Broadcast(float.PositiveInfinity);
         TVector down = TLanes.Broadcast(Drifts.Down);
         for (int g = 0; g < drifts.GroupCount; g += TLanes.Count)
-            least = TLanes.Min(least, TLanes.Subtract(TLanes.Multiply(TLanes.Load(row + g), down), TLanes.Load(drifts.Groups + g)));
+            least = TLanes.Min(least, TLanes.Subtract(TLanes.Multiply(TLanes.Load(groups + g), down), TLanes.Load(drifts.Groups + g)));
         return TLanes.Least(least);
     }
 }
