@@ -39,6 +39,7 @@ public sealed class KMeans : IDisposable
     /// <exception cref="ArgumentException">An option is out of range or names something unknown.</exception>
     /// <exception cref="InvalidPointsException">The points, weights or initial centroids cannot be used; the message says which value.</exception>
     /// <exception cref="BackendUnavailableException">The backend asked for cannot run here.</exception>
+    /// <exception cref="MemoryLimitException">The algorithm asked for needs more memory than <see cref="KMeansOptions.Memory"/> allows.</exception>
     /// <exception cref="VerificationException">Verification found a difference from the scalar reference.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; see <see cref="KMeansOptions.OnCancel"/>.</exception>
     public KMeansResult Fit(PointSet points, KMeansOptions options, CancellationToken cancellation = default)
@@ -118,12 +119,12 @@ public sealed class KMeans : IDisposable
         points = Validate(points, options);
         IInitializer initializer = Initializers.Find(options.Init);
         (IBackend backend, string why) = BackendSelector.Choose(Backends, options.Backend, (double)points.Rows * options.Clusters * points.Dimensions);
-        string algorithm = AlgorithmCatalog.Find(backend.Algorithms, options.Algorithm).Name;
+        AlgorithmCatalog.Find(backend.Algorithms, options.Algorithm);
 
         long started = Stopwatch.GetTimestamp();
         points.Measure(options.Threads);
         StopRule stop = StopRule.Of(options.MaxIterations, options.Tolerance, points, options.Threads);
-        using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions { Threads = options.Threads, Device = options.Device });
+        using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions { Threads = options.Threads, Device = options.Device, Memory = options.Memory });
         TimeSpan load = Stopwatch.GetElapsedTime(started);
         TimeSpan seed = default, assign = default, reduce = default;
 
@@ -145,7 +146,7 @@ public sealed class KMeans : IDisposable
                 break;
             }
 
-            using var timed = new TimedStep(loaded.Open(algorithm, options.Clusters));
+            using var timed = new TimedStep(loaded.Open(options.Algorithm, options.Clusters));
             using IStep step = options.Verify == Verification.Off
                 ? timed
                 : new VerifyingStep(timed, points, options.Verify, options.Seed, run, options.Threads);
@@ -189,6 +190,7 @@ public sealed class KMeans : IDisposable
                         BackendReason = why,
                         Device = loaded.Device,
                         Algorithm = step.Algorithm,
+                        AlgorithmReason = step.AlgorithmReason,
                         ResolvedRows = resolved,
                         Distances = distances,
                         Verified = options.Verify,
@@ -227,6 +229,8 @@ public sealed class KMeans : IDisposable
             throw new ArgumentOutOfRangeException(nameof(options), options.Restarts, "The number of restarts is at least 1.");
         if (options.Threads < 0)
             throw new ArgumentOutOfRangeException(nameof(options), options.Threads, "The number of threads is not negative; 0 is one for each processor.");
+        if (options.Memory < 0)
+            throw new ArgumentOutOfRangeException(nameof(options), options.Memory, "The memory for bounds is not negative; 0 is a quarter of what the process may use.");
         if (options.InitialCentroids is { } initial && (initial.Clusters != options.Clusters || initial.Dimensions != points.Dimensions))
         {
             throw new InvalidPointsException(

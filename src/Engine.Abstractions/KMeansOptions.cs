@@ -36,6 +36,9 @@ public sealed record KMeansOptions
     /// <summary>Host threads; 0 is one for each processor.</summary>
     public int Threads { get; init; }
 
+    /// <summary>Bytes that an algorithm may keep besides points and labels (bounds); 0 is a quarter of what the process may use. See <see cref="ExecutionOptions.Memory"/>.</summary>
+    public long Memory { get; init; }
+
     /// <summary>A weight for each row, finite and not negative; empty where every row weighs 1 or the points bring weights.</summary>
     public ReadOnlyMemory<float> Weights { get; init; }
 

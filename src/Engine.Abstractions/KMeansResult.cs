@@ -36,8 +36,11 @@ public sealed record KMeansResult
     /// <summary>The device it ran on, in words.</summary>
     public required string Device { get; init; }
 
-    /// <summary>The name of the algorithm that ran.</summary>
+    /// <summary>The name of the algorithm that ran; where <c>auto</c> chose, of the one that ran last.</summary>
     public required string Algorithm { get; init; }
+
+    /// <summary>What <c>auto</c> chose and why; null where the algorithm was asked for by name.</summary>
+    public string? AlgorithmReason { get; init; }
 
     /// <summary>Rows, over all assignments of the run returned, whose label canonical distances had to decide.</summary>
     public required long ResolvedRows { get; init; }

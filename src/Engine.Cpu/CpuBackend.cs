@@ -1,5 +1,4 @@
-using System.Numerics;
-using System.Runtime.Intrinsics;
+using System.Globalization;
 using KMeansFast.Cpu.Algorithms;
 using KMeansFast.Cpu.Kernels;
 
@@ -13,17 +12,10 @@ public sealed class CpuBackend : IBackend
     // One line for each algorithm; the general-purpose one first.
     private static readonly Entry[] Catalog =
     [
-        new(new("lloyd", "Every row against every centroid, fused with the search for the best two.", "Lloyd, \"Least squares quantization in PCM\" (1982)"),
-            static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
-        new(new("yinyang", "A lower bound for each row and group of centroids.", "Ding, Zhao, Shen, Musuvathi & Mytkowicz, \"Yinyang k-means\" (2015)"),
-            static rows => new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows),
-            static rows => new GroupAssigner<Vector<float>, PortableLanes, YinyangBounds<Vector<float>, PortableLanes>>(rows)),
-        new(new("elkan", "A lower bound for each row and centroid.", "Elkan, \"Using the triangle inequality to accelerate k-means\" (2003)"),
-            static rows => new GroupAssigner<Vector512<float>, Lanes512, ElkanBounds<Vector512<float>, Lanes512>>(rows),
-            static rows => new GroupAssigner<Vector<float>, PortableLanes, ElkanBounds<Vector<float>, PortableLanes>>(rows)),
-        new(new("projection", "Exact partial distances in leading principal coordinates, with the bounds of yinyang.", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)"),
-            static rows => new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows, project: true),
-            static rows => new GroupAssigner<Vector<float>, PortableLanes, YinyangBounds<Vector<float>, PortableLanes>>(rows, project: true)),
+        new("lloyd", "every row against every centroid, fused with the search for the best two", "Lloyd, \"Least squares quantization in PCM\" (1982)", Openers.Lloyd),
+        new("yinyang", "a lower bound for each row and group of centroids", "Ding, Zhao, Shen, Musuvathi & Mytkowicz, \"Yinyang k-means\" (2015)", Openers.Yinyang),
+        new("elkan", "a lower bound for each row and centroid", "Elkan, \"Using the triangle inequality to accelerate k-means\" (2003)", Openers.Elkan),
+        new("projection", "exact partial distances in leading principal coordinates, then bounds", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)", Openers.Projection),
     ];
 
     /// <inheritdoc/>
@@ -50,7 +42,7 @@ public sealed class CpuBackend : IBackend
         if (options.Device != 0)
             throw new BackendUnavailableException($"Backend 'cpu' has one device, 0; there is no device {options.Device}.");
         points.Measure(options.Threads);
-        return new Loaded(points, options.Threads);
+        return new Loaded(points, options);
     }
 
     /// <inheritdoc/>
@@ -59,25 +51,39 @@ public sealed class CpuBackend : IBackend
     private static string DeviceName(int threads) =>
         $"{threads} {(threads == 1 ? "thread" : "threads")}, {VectorWidth.Bits}-bit vectors";
 
-    // An algorithm, for vectors of 512 bits and for those of Vector<T>.
-    private sealed record Entry(Algorithm Algorithm, Func<Labelling, IAssigner> Open512, Func<Labelling, IAssigner> OpenPortable);
+    private sealed record Entry(Algorithm Algorithm, Opener Opener)
+    {
+        public Entry(string name, string description, string source, Opener opener) : this(new Algorithm(name, description, source), opener) { }
+    }
 
-    private sealed class Loaded(PointSet points, int threads) : ILoadedPoints
+    private sealed class Loaded(PointSet points, ExecutionOptions options) : ILoadedPoints
     {
         private readonly PinnedPoints _rows = new(points);
 
         public PointSet Points => points;
 
-        public string Device { get; } = DeviceName(Chunks.ThreadCount(threads));
+        public string Device { get; } = DeviceName(Chunks.ThreadCount(options.Threads));
 
         public IStep Open(string algorithm, int clusters)
         {
             Algorithm found = AlgorithmCatalog.Find(Array.ConvertAll(Catalog, static c => c.Algorithm), algorithm);
-            Entry entry = Array.Find(Catalog, c => ReferenceEquals(c.Algorithm, found))!;
-            var labelling = new Labelling(_rows, clusters, threads);
-            return new CpuStep(labelling, VectorWidth.Use512 ? entry.Open512(labelling) : entry.OpenPortable(labelling));
+            long memory = options.Memory > 0 ? options.Memory : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
+            var labelling = new Labelling(_rows, clusters, options.Threads, memory);
+            if (string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal))
+                return new CpuStep(labelling, Openers.Auto(labelling));
+            Opener opener = Array.Find(Catalog, c => ReferenceEquals(c.Algorithm, found))!.Opener;
+            long bytes = opener.Bytes(labelling);
+            if (bytes > memory)
+            {
+                throw new MemoryLimitException(
+                    $"Algorithm '{algorithm}' needs {Mebibytes(bytes)} for the bounds of {points.Rows:N0} rows and {clusters:N0} clusters; {Mebibytes(memory)} are allowed. "
+                    + "Allow more, or choose 'auto' or 'lloyd'.");
+            }
+            return new CpuStep(labelling, opener.Open(labelling));
         }
 
         public void Dispose() => _rows.Dispose();
+
+        private static string Mebibytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{Math.Ceiling(bytes / 1048576.0):N0} MiB");
     }
 }

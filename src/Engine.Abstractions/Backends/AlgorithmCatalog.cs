@@ -3,7 +3,7 @@ namespace KMeansFast;
 /// <summary>Looks up algorithms in a backend's catalog.</summary>
 public static class AlgorithmCatalog
 {
-    /// <summary>The name that leaves the choice of algorithm to the backend: the first of its catalog.</summary>
+    /// <summary>The name that leaves the choice of algorithm to the backend: the first of its catalog, where it has no better rule.</summary>
     public const string Auto = "auto";
 
     /// <summary>The entry of this name; the first for <c>auto</c>.</summary>

@@ -39,7 +39,10 @@ public interface ILoadedPoints : IDisposable
     string Device { get; }
 
     /// <summary>Opens a step of one algorithm of the catalog, without history. Several may be open at once.</summary>
+    /// <param name="algorithm">A name of the catalog, or <c>auto</c>: the backend's choice, which may change while it runs.</param>
+    /// <param name="clusters">The number of clusters, k.</param>
     /// <exception cref="ArgumentException">The algorithm is not in the catalog; the message lists those that are.</exception>
+    /// <exception cref="MemoryLimitException">The algorithm needs more memory than <see cref="ExecutionOptions.Memory"/> allows; the message says how much.</exception>
     IStep Open(string algorithm, int clusters);
 }
 
@@ -48,8 +51,11 @@ public interface ILoadedPoints : IDisposable
 /// </summary>
 public interface IStep : IDisposable
 {
-    /// <summary>The name of the algorithm that runs.</summary>
+    /// <summary>The name of the algorithm that runs; where <c>auto</c> chooses, of the one that ran last.</summary>
     string Algorithm { get; }
+
+    /// <summary>What <c>auto</c> chose and why; null where the algorithm was asked for by name.</summary>
+    string? AlgorithmReason => null;
 
     /// <summary>Gives every row its canonical label: the lowest cluster among those with the least canonical distance.</summary>
     AssignReport Assign(CentroidSet centroids);
@@ -85,6 +91,12 @@ public sealed record ExecutionOptions
 
     /// <summary>Which of the backend's devices, counted from 0.</summary>
     public int Device { get; init; }
+
+    /// <summary>
+    /// Bytes that an algorithm may keep besides points and labels (bounds); 0 is a quarter of what the process may use. An algorithm asked for by name that
+    /// needs more is refused; <c>auto</c> keeps within it.
+    /// </summary>
+    public long Memory { get; init; }
 }
 
 /// <summary>What a backend found when it looked for its hardware.</summary>

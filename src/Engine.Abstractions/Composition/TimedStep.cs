@@ -8,6 +8,9 @@ public sealed class TimedStep(IStep inner) : IStep
     /// <inheritdoc/>
     public string Algorithm => inner.Algorithm;
 
+    /// <inheritdoc/>
+    public string? AlgorithmReason => inner.AlgorithmReason;
+
     /// <summary>The time of the latest <see cref="Assign"/>.</summary>
     public TimeSpan LatestAssign { get; private set; }
 

@@ -50,6 +50,9 @@ public sealed class VerifyingStep : IStep
     public string Algorithm => _inner.Algorithm;
 
     /// <inheritdoc/>
+    public string? AlgorithmReason => _inner.AlgorithmReason;
+
+    /// <inheritdoc/>
     /// <exception cref="VerificationException">A label is not canonical, or the count of moved rows is wrong.</exception>
     public AssignReport Assign(CentroidSet centroids)
     {

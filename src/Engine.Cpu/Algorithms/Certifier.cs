@@ -25,6 +25,9 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// <summary>Rows resolved since the counters were taken.</summary>
     public int Resolved { get; set; }
 
+    /// <summary>Rows taken, for whoever counts them.</summary>
+    public long TakenRows { get; set; }
+
     /// <summary>Reads and clears the counters.</summary>
     public (int Moved, int Resolved) TakeCounts()
     {

@@ -7,7 +7,9 @@ internal sealed class CpuStep(Labelling labelling, IAssigner assigner) : IStep
 
     public string Algorithm => assigner.Algorithm;
 
-    public AssignReport Assign(CentroidSet centroids) => assigner.Assign(centroids);
+    public string? AlgorithmReason => assigner.Reason;
+
+    public AssignReport Assign(CentroidSet centroids) => assigner.Assign(centroids, RowPattern.All);
 
     public void Reduce(ClusterSums sums) => MovedRows.Reduce(labelling.Points, labelling.Labels, _reduced, sums, labelling.Threads);
 

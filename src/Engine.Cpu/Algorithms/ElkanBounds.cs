@@ -55,6 +55,15 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Replace(float* groups, float* centroids, int group, TVector scores, float least, in Measure measure, in Drifts drifts)
+    {
+        int place = group * TLanes.Count;
+        TVector lower = measure.Lower<TVector, TLanes>(scores);
+        TLanes.Store(TLanes.Multiply(TLanes.Add(lower, TLanes.Load(drifts.Places + place)), TLanes.Broadcast(Drifts.Down)), centroids + place);
+        groups[group] = (measure.Lower(least) + drifts.Groups[group]) * Drifts.Down;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts)
     {
         int place = group * TLanes.Count;

@@ -21,7 +21,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     where TLanes : struct, ILanes<TVector>
     where TBounds : struct, IGroupBounds<TVector>
 {
-    private const int ChunkRows = 4096;
+    // Assignments after which a projection that did not pay is tried again.
+    private const int ProjectAgain = 16;
 
     private readonly Labelling _labelling;
     private readonly CentroidGroups<TVector, TLanes> _groups;
@@ -35,6 +36,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     private readonly int _blockRows;
     private readonly ConcurrentBag<GroupScratch<TVector, TLanes>> _idle = [];
     private bool _kept;
+    private bool _project;
+    private int _withoutProjection;
 
     public GroupAssigner(Labelling labelling, bool project = false)
     {
@@ -54,37 +57,56 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     public string Algorithm { get; }
 
-    /// <summary>Bytes that the bounds of so many rows and clusters take.</summary>
-    public static long BytesNeeded(long rows, int clusters)
-    {
-        int groups = (clusters + TLanes.Count - 1) / TLanes.Count;
-        return rows * (GroupStride(groups) + CentroidStride(groups) + 2) * sizeof(float);
-    }
-
-    public AssignReport Assign(CentroidSet centroids)
+    public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;
         if (!_groups.Prepare(points, centroids) || !_kept)
-            Forget();
-        _projection?.Prepare(_groups);
+            Forget(RowPattern.All);
         _kept = false;
+        _project = _projection is not null && _withoutProjection == 0;
+        if (_project || _labelling.Labels[0] < 0)
+            _projection?.Prepare(_groups);
         int moved = 0, resolved = 0;
-        long distances = 0;
-        Chunks.For(points.Rows, ChunkRows, _labelling.Threads,
-            () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle) ? idle : new GroupScratch<TVector, TLanes>(_blockRows, points.Dimensions, _groups.Groups, _projection?.Dimensions ?? 0),
-            (scratch, start, count) => AssignChunk(scratch, centroids, start, count),
+        long distances = 0, tested = 0, excluded = 0;
+        Chunks.For(points.Rows, RowPattern.BlockRows, _labelling.Threads,
+            () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle)
+                ? idle
+                : new GroupScratch<TVector, TLanes>(_blockRows, points.Dimensions, _groups.Groups, _projection?.Dimensions ?? 0),
+            (scratch, start, count) =>
+            {
+                if (rows.Takes(start))
+                    AssignChunk(scratch, centroids, start, count);
+            },
             scratch =>
             {
                 moved += scratch.Moved;
                 resolved += scratch.Resolved;
                 distances += scratch.Distances;
-                scratch.Moved = scratch.Resolved = 0;
-                scratch.Distances = 0;
+                tested += scratch.Tested;
+                excluded += scratch.Excluded;
+                scratch.ClearCounts();
                 _idle.Add(scratch);
             });
         _kept = true;
+        ConsiderProjection(tested, excluded);
         return new AssignReport(moved, resolved, distances, double.NaN);
     }
+
+    /// <summary>Nothing is known: no lower bound holds, and no upper bound. Bounds for single centroids are not looked at where the group's is −∞.</summary>
+    public void Forget(RowPattern rows) => Chunks.For(_labelling.Points.Rows, RowPattern.BlockRows, _labelling.Threads, (start, count) =>
+    {
+        if (!rows.Takes(start))
+            return;
+        new Span<float>(_upper.Pointer + start, count).Fill(float.PositiveInfinity);
+        new Span<float>(_lower.Pointer + start, count).Fill(float.NegativeInfinity);
+        for (int i = start; i < start + count; i++)
+        {
+            var groups = new Span<float>(GroupsOf(i), _groupStride);
+            groups[.._groups.Groups].Fill(float.NegativeInfinity);
+            // Room up to a whole vector belongs to no group and never fails.
+            groups[_groups.Groups..].Fill(float.PositiveInfinity);
+        }
+    });
 
     public void Dispose()
     {
@@ -98,26 +120,23 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             scratch.Dispose();
     }
 
-    // Nothing is known: no lower bound holds, and no upper bound. Bounds for single centroids are not looked at where the group's is −∞.
-    private void Forget() => Chunks.For(_labelling.Points.Rows, ChunkRows, _labelling.Threads, (start, count) =>
+    // A projection pays where the groups that it rules out would have cost more than all that it tested; both costs are in multiply-adds of a lane.
+    private void ConsiderProjection(long tested, long excluded)
     {
-        new Span<float>(_upper.Pointer + start, count).Fill(float.PositiveInfinity);
-        new Span<float>(_lower.Pointer + start, count).Fill(float.NegativeInfinity);
-        for (int i = start; i < start + count; i++)
-        {
-            var groups = new Span<float>(GroupsOf(i), _groupStride);
-            groups[.._groups.Groups].Fill(float.NegativeInfinity);
-            // Room up to a whole vector belongs to no group and never fails.
-            groups[_groups.Groups..].Fill(float.PositiveInfinity);
-        }
-    });
+        if (_withoutProjection > 0)
+            _withoutProjection--;
+        else if (tested > 0 && (double)excluded * (_groups.Dimensions + Tuning.GroupOverhead) < (double)tested * (_projection!.Dimensions + (2 * Tuning.GroupOverhead)))
+            _withoutProjection = ProjectAgain;
+    }
 
     private static int GroupStride(int groups) => (groups + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
 
     private static int CentroidStride(int groups) => TBounds.ForCentroids ? groups * TLanes.Count : 0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private float* GroupsOf(int row) => _groupBounds.Pointer + ((long)row * _groupStride);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private float* CentroidsOf(int row) => _centroidBounds.Pointer + ((long)row * _centroidStride);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -145,7 +164,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                     continue;
                 }
             }
-            scratch.Rows[taken++] = i;
+            scratch.Rows[taken] = i;
+            scratch.GroupBounds[taken] = GroupsOf(i);
+            scratch.CentroidBounds[taken++] = CentroidsOf(i);
             if (taken == _blockRows)
             {
                 AssignBlock(scratch, centroids, taken);
@@ -191,7 +212,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         for (int g = 0; g < _groups.Groups; g++)
         {
             if (s.ListCounts[g] > 0)
-                AssignGroup(s, g, project: _projection is not null && !unlabelled, drifts);
+                AssignGroup(s, g, _project && !unlabelled, drifts);
         }
 
         int uncertain = 0;
@@ -209,10 +230,10 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     {
         float* row = _labelling.Rows[s.Rows[r]];
         PanelKernel.Frame<TVector, TLanes>(&row, 1, _groups.Dimensions, scale, shift, s.Framed + ((long)r * _groups.Dimensions), s.Norms + r);
-        if (_projection is null)
+        if (!_project && _labelling.Labels[s.Rows[r]] >= 0)
             return;
-        _projection.Take(s, r);
-        _projection.Aim(s, r, s.Upper[r]);
+        _projection?.Take(s, r);
+        _projection?.Aim(s, r, s.Upper[r]);
     }
 
     // Rows without a label: the nearest by projection stands in for one, and projections bound all distances.
@@ -237,11 +258,11 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                     s.Best[r] = best;
                     s.Own[r] = (g * TLanes.Count) + BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
                 }
-                TBounds.Replace(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), g, _projection.Lower(s, r, g, own: -1), drifts);
+                TBounds.Replace(s.GroupBounds[r], s.CentroidBounds[r], g, _projection.Lower(s, r, g, own: -1), drifts);
             }
         }
         for (int r = 0; r < count; r++)
-            TBounds.Exclude(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), s.Own[r]);
+            TBounds.Exclude(s.GroupBounds[r], s.CentroidBounds[r], s.Own[r]);
     }
 
     // The distance to the row's own centroid, then the groups that may hold a nearer one.
@@ -299,7 +320,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         for (int l = 0; l < s.ListCounts[group]; l++)
         {
             int r = list[l];
-            if (TBounds.MayHold(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), group, s.Upper[r], drifts))
+            if (TBounds.MayHold(s.GroupBounds[r], s.CentroidBounds[r], group, s.Upper[r], drifts))
                 list[count++] = r;
         }
         if (count > 0 && project)
@@ -309,11 +330,13 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             for (int l = 0; l < count; l++)
             {
                 int r = list[l];
-                float* groups = GroupsOf(s.Rows[r]), centroids = CentroidsOf(s.Rows[r]);
+                float* groups = s.GroupBounds[r], centroids = s.CentroidBounds[r];
                 TBounds.Raise(groups, centroids, group, _projection.Lower(s, r, group, OwnLane(s.Own[r], group)), drifts);
                 if (TBounds.MayHold(groups, centroids, group, s.Upper[r], drifts))
                     list[left++] = r;
             }
+            s.Tested += count;
+            s.Excluded += count - left;
             count = left;
         }
         if (count == 0)
@@ -338,8 +361,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (own >= 0)
             lanes[own] = float.PositiveInfinity;
         TVector scores = TLanes.Load(lanes);
-        TBounds.Replace(GroupsOf(s.Rows[r]), CentroidsOf(s.Rows[r]), group, LowerOf(s, r, scores), drifts);
         float best = TLanes.Least(scores);
+        TBounds.Replace(s.GroupBounds[r], s.CentroidBounds[r], group, scores, best, MeasureOf(s, r), drifts);
         if (!(best < s.Second[r]))
             return;
         int lane = BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
@@ -362,13 +385,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         }
     }
 
-    // Distances of at least the scores, rounded down; those beyond the cap are only known to be beyond it.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector LowerOf(GroupScratch<TVector, TLanes> s, int r, TVector scores)
-    {
-        TVector square = TLanes.MultiplyAdd(TLanes.Min(scores, TLanes.Broadcast(s.Cap[r])), TLanes.Broadcast(2), TLanes.Broadcast(s.Norms[r] - s.Slack[r]));
-        return TLanes.Multiply(TLanes.Sqrt(TLanes.Max(square, TLanes.Broadcast(0))), TLanes.Broadcast(Drifts.Down));
-    }
+    private static Measure MeasureOf(GroupScratch<TVector, TLanes> s, int r) => new(s.Norms[r], s.Slack[r], s.Cap[r]);
 
     // Certifies a row that was scored; false where canonical distances must decide.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -384,7 +402,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (!(second - best > gap))
         {
             if (own >= 0)
-                TBounds.Include(groups, centroids, own, OwnLower(s, r), drifts);
+                TBounds.Include(groups, centroids, own, MeasureOf(s, r).Lower(s.OwnScore[r]), drifts);
             s.Limits[r] = MathF.BitIncrement(best + gap);
             return false;
         }
@@ -392,18 +410,16 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (!stays)
         {
             // The row's own lane changes: the others of the winner's group, then the centroid it leaves.
-            TBounds.Replace(groups, centroids, place / TLanes.Count, LowerOf(s, r, TLanes.Load(s.BestOthers + ((long)r * TLanes.Count))), drifts);
+            TVector others = TLanes.Load(s.BestOthers + ((long)r * TLanes.Count));
+            TBounds.Replace(groups, centroids, place / TLanes.Count, others, TLanes.Least(others), MeasureOf(s, r), drifts);
             if (own >= 0)
-                TBounds.Include(groups, centroids, own, OwnLower(s, r), drifts);
+                TBounds.Include(groups, centroids, own, MeasureOf(s, r).Lower(s.OwnScore[r]), drifts);
         }
         SetLabel(s, row, _groups.Order[place]);
         // The nearest centroid is no farther than any bound on another's distance.
         Keep(row, place, s.Upper[r], drifts);
         return true;
     }
-
-    private static float OwnLower(GroupScratch<TVector, TLanes> s, int r) =>
-        MathF.Sqrt(MathF.Max(0, s.Norms[r] + (2 * s.OwnScore[r]) - s.Slack[r])) * Drifts.Down;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Keep(int row, int place, float distance, in Drifts drifts)

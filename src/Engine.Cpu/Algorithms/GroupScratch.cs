@@ -14,6 +14,8 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     {
         Capacity = capacity;
         Rows = Allocate<int>(capacity);
+        GroupBounds = (float**)Allocate<nint>(capacity);
+        CentroidBounds = (float**)Allocate<nint>(capacity);
         Framed = Allocate<float>((long)capacity * dimensions);
         Norms = Allocate<float>(capacity);
         Upper = Allocate<float>(capacity);
@@ -47,6 +49,11 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
 
     /// <summary>The row of the point set.</summary>
     public int* Rows { get; }
+
+    /// <summary>What is kept of the row.</summary>
+    public float** GroupBounds { get; }
+
+    public float** CentroidBounds { get; }
 
     /// <summary>Rows in the frame, d values each.</summary>
     public float* Framed { get; }
@@ -112,6 +119,18 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     public int Resolved { get; set; }
 
     public long Distances { get; set; }
+
+    /// <summary>Pairs of row and group that a projection tested.</summary>
+    public long Tested { get; set; }
+
+    /// <summary>Pairs that it ruled out.</summary>
+    public long Excluded { get; set; }
+
+    public void ClearCounts()
+    {
+        Moved = Resolved = 0;
+        Distances = Tested = Excluded = 0;
+    }
 
     public void Dispose()
     {

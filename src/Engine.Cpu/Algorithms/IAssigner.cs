@@ -8,15 +8,41 @@ internal interface IAssigner : IDisposable
     /// <summary>The name of the algorithm that runs.</summary>
     string Algorithm { get; }
 
-    /// <summary>Gives every row its canonical label under these centroids, which the caller may overwrite afterwards.</summary>
-    AssignReport Assign(CentroidSet centroids);
+    /// <summary>Why it runs; null where it was asked for.</summary>
+    string? Reason => null;
+
+    /// <summary>
+    /// Gives rows their canonical label under these centroids, which the caller may overwrite afterwards: those of the pattern, all of which have labels
+    /// or none. The report is of those rows; without an inertia where they are not all there are.
+    /// </summary>
+    AssignReport Assign(CentroidSet centroids, RowPattern rows);
+
+    /// <summary>Others have labelled rows since: what was kept of the rows of the pattern is void.</summary>
+    void Forget(RowPattern rows);
+}
+
+/// <summary>All rows, or every so many blocks of rows (the pilots), or all but those.</summary>
+/// <param name="Every">0 for all rows; else block b is a pilot where b is a multiple of this.</param>
+/// <param name="Pilots">Which of both.</param>
+internal readonly record struct RowPattern(int Every, bool Pilots)
+{
+    /// <summary>Rows in a block: a multiple of every kernel's block.</summary>
+    public const int BlockRows = 16 * RowBlock.Rows;
+
+    public static RowPattern All => default;
+
+    public bool IsAll => Every == 0;
+
+    /// <summary>Whether the block in which a row lies is taken.</summary>
+    public bool Takes(int row) => Every == 0 || (row / BlockRows % Every == 0) == Pilots;
 }
 
 /// <summary>What every algorithm shares, so that one can take over where another left off: the points and their latest labels.</summary>
 internal sealed class Labelling
 {
-    public Labelling(PinnedPoints rows, int clusters, int threads)
+    public Labelling(PinnedPoints rows, int clusters, int threads, long memory = long.MaxValue)
     {
+        Memory = memory;
         Rows = rows;
         Clusters = clusters;
         Threads = threads;
@@ -35,6 +61,9 @@ internal sealed class Labelling
 
     /// <summary>Host threads; 0 is one for each processor.</summary>
     public int Threads { get; }
+
+    /// <summary>Bytes that bounds may take.</summary>
+    public long Memory { get; }
 
     /// <summary>The latest label of each row; −1 before the first assignment.</summary>
     public int[] Labels { get; }

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using KMeansFast.Cpu.Kernels;
+
 namespace KMeansFast.Cpu.Algorithms;
 
 /// <summary>
@@ -21,10 +24,20 @@ internal unsafe interface IGroupBounds<TVector> where TVector : struct
     /// <summary>Whether one group may hold such a centroid.</summary>
     static abstract bool MayHold(float* groups, float* centroids, int group, float upper, in Drifts drifts);
 
-    /// <summary>Forgets what was known of a group; <paramref name="lower"/> are the distances to its centroids, rounded down, infinite for the row's own.</summary>
+    /// <summary>Forgets what was known of a group whose centroids have been scored.</summary>
+    /// <param name="groups">The row's bounds for groups.</param>
+    /// <param name="centroids">The row's bounds for centroids.</param>
+    /// <param name="group">The group.</param>
+    /// <param name="scores">Its scores, infinite in the lane of the row's own centroid.</param>
+    /// <param name="least">The least of them.</param>
+    /// <param name="measure">How scores become distances.</param>
+    /// <param name="drifts">Drifts now.</param>
+    static abstract void Replace(float* groups, float* centroids, int group, TVector scores, float least, in Measure measure, in Drifts drifts);
+
+    /// <summary>The same, from distances that are rounded down already.</summary>
     static abstract void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts);
 
-    /// <summary>As <see cref="Replace"/> for bounds that may be worse than what is known.</summary>
+    /// <summary>As the last, for bounds that may be worse than what is known.</summary>
     static abstract void Raise(float* groups, float* centroids, int group, TVector lower, in Drifts drifts);
 
     /// <summary>A centroid that is no longer the row's own gets a bound.</summary>
@@ -51,4 +64,27 @@ internal readonly unsafe struct Drifts(float* places, float* groups, int groupCo
     public float* Groups => groups;
 
     public int GroupCount => groupCount;
+}
+
+/// <summary>How a row's scores become lower bounds on distances: <c>√(Base + 2·min(score, Cap))</c>, rounded down. Beyond the cap a bound is only known to be beyond it.</summary>
+internal readonly struct Measure(float norm, float slack, float cap)
+{
+    /// <summary>The row's squared norm less the slack of scores up to the cap.</summary>
+    public float Base => norm - slack;
+
+    public float Cap => cap;
+
+    /// <summary>The least distance of a centroid of this score.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Lower(float score) => MathF.Sqrt(MathF.Max(0, Base + (2 * MathF.Min(score, cap)))) * Drifts.Down;
+
+    /// <summary>The least distances of a vector of scores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TVector Lower<TVector, TLanes>(TVector scores)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
+        TVector square = TLanes.MultiplyAdd(TLanes.Min(scores, TLanes.Broadcast(cap)), TLanes.Broadcast(2), TLanes.Broadcast(Base));
+        return TLanes.Multiply(TLanes.Sqrt(TLanes.Max(square, TLanes.Broadcast(0))), TLanes.Broadcast(Drifts.Down));
+    }
 }

@@ -30,20 +30,23 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
 
     public string Algorithm => "lloyd";
 
-    public AssignReport Assign(CentroidSet centroids)
+    public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;
         ScoreFrame frame = _scorer.Frame(points, centroids, _labelling.Threads);
         _scorer.Prepare(frame, _labelling.Threads);
         int moved = 0;
         int resolved = 0;
+        long taken = 0;
         Chunks.For(points.Rows, _chunkRows, _labelling.Threads,
             () => _idle.TryTake(out Certifier<TVector, TLanes>? idle) ? idle : new Certifier<TVector, TLanes>(_labelling, _scorer, _chunkRows),
-            (worker, start, count) => AssignChunk(worker, frame.Bound, centroids, start, count),
+            (worker, start, count) => AssignChunk(worker, frame.Bound, centroids, rows, start, count),
             worker =>
             {
                 (int workerMoved, int workerResolved) = worker.TakeCounts();
                 moved += workerMoved;
+                taken += worker.TakenRows;
+                worker.TakenRows = 0;
                 resolved += workerResolved;
                 _idle.Add(worker);
             });
@@ -51,8 +54,10 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
         double inertia = 0;
         foreach (double part in _chunkInertia)
             inertia += part;
-        return new AssignReport(moved, resolved, (long)points.Rows * centroids.Clusters, inertia / ((double)frame.Scale * frame.Scale));
+        return new AssignReport(moved, resolved, taken * centroids.Clusters, rows.IsAll ? inertia / ((double)frame.Scale * frame.Scale) : double.NaN);
     }
+
+    public void Forget(RowPattern rows) { }
 
     public void Dispose()
     {
@@ -62,12 +67,15 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AssignChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, int start, int count)
+    private void AssignChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, RowPattern pattern, int start, int count)
     {
         double inertia = 0;
         for (int row = start; row < start + count; row += RowBlock.Rows)
         {
+            if (!pattern.Takes(row))
+                continue;
             int rows = Math.Min(RowBlock.Rows, start + count - row);
+            worker.TakenRows += rows;
             worker.Block.Take(_labelling.Rows, row, rows);
             _scorer.BestTwo(rows, worker.Block);
             inertia += InertiaOf(worker.Block, row, rows);

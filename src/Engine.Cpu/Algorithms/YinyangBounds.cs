@@ -42,6 +42,10 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
     public static bool MayHold(float* groups, float* centroids, int group, float upper, in Drifts drifts) => groups[group] <= (upper + drifts.Groups[group]) * Drifts.Up;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Replace(float* groups, float* centroids, int group, TVector scores, float least, in Measure measure, in Drifts drifts) =>
+        groups[group] = (measure.Lower(least) + drifts.Groups[group]) * Drifts.Down;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts) =>
         groups[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
 

@@ -1,0 +1,133 @@
+using System.Globalization;
+
+namespace KMeansFast.Cpu.Algorithms;
+
+/// <summary>
+/// <c>auto</c>: Lloyd's algorithm and one with bounds, whichever the data makes cheaper, observed while running.
+/// </summary>
+/// <remarks>
+/// The algorithm with bounds always runs on a sample, every so many blocks of rows (the pilots), first; what it computes there says what it would cost on
+/// all rows, in units of Lloyd's work, by the constants of <see cref="Kernels.Tuning"/>. It gets all rows where that is clearly less, and loses them where it
+/// turns out to cost more; then the pilots wait longer each time before it is tried again. All share the labels, so that taking over costs one
+/// assignment without bounds. The choice depends on counts, not on clocks: the same fit chooses the same. No bit of a result depends on it.
+/// </remarks>
+internal sealed class Adaptive : IAssigner
+{
+    // Bounds take over where they would do with this part of Lloyd's work, and give up above the other.
+    private const double Enter = 0.7;
+    private const double Leave = 0.95;
+    private const int PilotEvery = 32;
+
+    private readonly Labelling _labelling;
+    private readonly IAssigner _lloyd;
+    private readonly IAssigner _bounded;
+    private readonly Func<double, double> _cost;
+    private readonly List<string> _history = [];
+    private readonly string _shape;
+    private int _assignment;
+    private bool _bounds;
+    private int _wait;
+    private int _patience = 2;
+
+    /// <param name="labelling">The labels that both share.</param>
+    /// <param name="lloyd">Lloyd's algorithm.</param>
+    /// <param name="bounded">The algorithm with bounds that suits the shape.</param>
+    /// <param name="cost">What that costs, as part of Lloyd's work, where it computes this part of the distances.</param>
+    /// <param name="shape">Why that one.</param>
+    public Adaptive(Labelling labelling, IAssigner lloyd, IAssigner bounded, Func<double, double> cost, string shape)
+    {
+        _labelling = labelling;
+        _lloyd = lloyd;
+        _bounded = bounded;
+        _cost = cost;
+        _shape = shape;
+    }
+
+    public string Algorithm => _bounds ? _bounded.Algorithm : _lloyd.Algorithm;
+
+    public string? Reason => $"auto: {_shape}; {string.Join("; ", _history)}";
+
+    public AssignReport Assign(CentroidSet centroids, RowPattern rows)
+    {
+        _assignment++;
+        if (_bounds)
+            return AssignAll(centroids);
+        if (_wait > 0)
+        {
+            _wait--;
+            Note(false, "waiting before bounds are tried again");
+            return _lloyd.Assign(centroids, RowPattern.All);
+        }
+
+        var pilots = new RowPattern(PilotEvery, Pilots: true);
+        var others = new RowPattern(PilotEvery, Pilots: false);
+        AssignReport pilot = _bounded.Assign(centroids, pilots);
+        double share = Share(pilot, PilotRows());
+        double cost = _cost(share);
+        bool few = PilotRows() == _labelling.Points.Rows;
+        if (few || cost < Enter)
+        {
+            _bounds = true;
+            Note(true, $"{Percent(share)} of the distances on a sample");
+            return few ? pilot : Sum(pilot, _bounded.Assign(centroids, others));
+        }
+        Note(false, $"bounds would leave {Percent(share)} of the distances");
+        return Sum(pilot, _lloyd.Assign(centroids, others));
+    }
+
+    public void Forget(RowPattern rows) => _bounded.Forget(rows);
+
+    public void Dispose()
+    {
+        _lloyd.Dispose();
+        _bounded.Dispose();
+    }
+
+    private AssignReport AssignAll(CentroidSet centroids)
+    {
+        AssignReport report = _bounded.Assign(centroids, RowPattern.All);
+        double share = Share(report, _labelling.Points.Rows);
+        if (_cost(share) < Leave)
+        {
+            _wait = 0;
+            return report;
+        }
+        // One bad assignment may be the price of taking over.
+        if (++_wait < 2)
+            return report;
+        _bounds = false;
+        _wait = _patience;
+        _patience *= 2;
+        _bounded.Forget(RowPattern.All);
+        Note(false, $"bounds left {Percent(share)} of the distances");
+        return report;
+    }
+
+    private int PilotRows()
+    {
+        int rows = 0;
+        for (int start = 0; start < _labelling.Points.Rows; start += PilotEvery * RowPattern.BlockRows)
+        {
+            rows += Math.Min(RowPattern.BlockRows, _labelling.Points.Rows - start);
+            if (start > int.MaxValue - (PilotEvery * RowPattern.BlockRows))
+                break;
+        }
+        return rows;
+    }
+
+    private double Share(AssignReport report, int rows) => (double)report.Distances / rows / _labelling.Clusters;
+
+    private static AssignReport Sum(AssignReport a, AssignReport b) =>
+        new(a.Moved + b.Moved, a.Resolved + b.Resolved, a.Distances + b.Distances, double.NaN);
+
+    private void Note(bool bounds, string why)
+    {
+        string text = $"{(bounds ? _bounded.Algorithm : _lloyd.Algorithm)} from assignment {_assignment}";
+        string last = _history.Count > 0 ? _history[^1] : "";
+        // Only changes are worth a note.
+        if (!last.StartsWith($"{(bounds ? _bounded.Algorithm : _lloyd.Algorithm)} from", StringComparison.Ordinal))
+            _history.Add($"{text} ({why})");
+    }
+
+    private static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", " ", StringComparison.Ordinal);
+}
