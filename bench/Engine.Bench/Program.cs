@@ -1,3 +1,4 @@
+using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using KMeansFast.Bench;
@@ -5,6 +6,9 @@ using KMeansFast.Bench;
 if (Verbs.Run(args) is { } code)
     return code;
 
+// A workload's name is cut at 20 characters otherwise.
+IConfig config = DefaultConfig.Instance.WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(40));
+
 // A benchmark that did not run is a failure, so that one cannot silently stop being measured.
-Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args)];
+Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args, config)];
 return summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Length < s.BenchmarksCases.Length || s.Reports.Any(static r => !r.Success)) ? 1 : 0;

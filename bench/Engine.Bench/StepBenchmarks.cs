@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using BenchmarkDotNet.Configs;
+using KMeansFast.Cpu;
 
 namespace KMeansFast.Bench;
 
@@ -12,6 +13,7 @@ public class StepBenchmarks : IDisposable
     private IStep? _step;
     private PointSet? _points;
     private CentroidSet? _centroids;
+    private CentroidSet? _others;
     private string _algorithm = "";
 
     [ParamsSource(nameof(Workloads))]
@@ -29,14 +31,19 @@ public class StepBenchmarks : IDisposable
     {
         (_backend, _algorithm) = Contenders.Open(Algorithm);
         _points = Workload.Generate();
-        _centroids = Workload.Start(_points);
+        _centroids = After(10);
+        _others = After(11);
         _loaded = _backend.Load(_points, new ExecutionOptions());
         _step = _loaded.Open(_algorithm, Workload.Clusters);
     }
 
-    /// <summary>An assignment to the centroids of the one before it: what bounds can skip, they skip.</summary>
+    /// <summary>An assignment in the middle of a fit: to the tenth and eleventh centroids in turn, so that bounds skip no more than they would there.</summary>
     [Benchmark]
-    public AssignReport Assign() => _step!.Assign(_centroids!);
+    public AssignReport Assign()
+    {
+        (_centroids, _others) = (_others, _centroids);
+        return _step!.Assign(_centroids!);
+    }
 
     /// <summary>A first reduction: every row enters a sum. Opening the step and its assignment are part of it.</summary>
     [Benchmark]
@@ -56,6 +63,19 @@ public class StepBenchmarks : IDisposable
         _loaded?.Dispose();
         _backend?.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    private CentroidSet After(int iterations)
+    {
+        using var kmeans = new KMeans(new CpuBackend());
+        return kmeans.Fit(_points!, new KMeansOptions
+        {
+            Clusters = Workload.Clusters,
+            InitialCentroids = Workload.Start(_points!),
+            MaxIterations = iterations,
+            Tolerance = 0,
+            Backend = "cpu",
+        }).Model.Centroids;
     }
 
     private sealed class Config : ManualConfig
