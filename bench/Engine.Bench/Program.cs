@@ -9,6 +9,8 @@ if (Verbs.Run(args) is { } code)
 // A workload's name is cut at 20 characters otherwise.
 IConfig config = DefaultConfig.Instance.WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(40));
 
-// A benchmark that did not run is a failure, so that one cannot silently stop being measured.
+// A benchmark that did not run is a failure, so that one cannot silently stop being measured; nor can a filter that fits none.
 Summary[] summaries = [.. BenchmarkSwitcher.FromAssembly(typeof(StepBenchmarks).Assembly).Run(args, config)];
-return summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Length < s.BenchmarksCases.Length || s.Reports.Any(static r => !r.Success)) ? 1 : 0;
+bool onlyAsked = args.Any(static a => a is "--list" or "--help" or "--info" or "--version");
+return (summaries.Length == 0 && !onlyAsked)
+    || summaries.Any(static s => s.HasCriticalValidationErrors || s.Reports.Length < s.BenchmarksCases.Length || s.Reports.Any(static r => !r.Success)) ? 1 : 0;

@@ -31,13 +31,12 @@ public class StepBenchmarks : IDisposable
     {
         (_backend, _algorithm) = Contenders.Open(Algorithm);
         _points = Workload.Generate();
-        _centroids = After(10);
-        _others = After(11);
+        (_centroids, _others) = Successive();
         _loaded = _backend.Load(_points, new ExecutionOptions());
         _step = _loaded.Open(_algorithm, Workload.Clusters);
     }
 
-    /// <summary>An assignment in the middle of a fit: to the tenth and eleventh centroids in turn, so that bounds skip no more than they would there.</summary>
+    /// <summary>An assignment in the middle of a fit: to two successive centroid sets in turn, so that bounds skip no more than they would there.</summary>
     [Benchmark]
     public AssignReport Assign()
     {
@@ -65,17 +64,19 @@ public class StepBenchmarks : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private CentroidSet After(int iterations)
+    // Those of the seventh and eighth iteration, or of the last two.
+    private (CentroidSet Earlier, CentroidSet Later) Successive()
     {
         using var kmeans = new KMeans(new CpuBackend());
-        return kmeans.Fit(_points!, new KMeansOptions
+        var options = new KMeansOptions
         {
             Clusters = Workload.Clusters,
             InitialCentroids = Workload.Start(_points!),
-            MaxIterations = iterations,
             Tolerance = 0,
             Backend = "cpu",
-        }).Model.Centroids;
+        };
+        CentroidSet[] centroids = [.. kmeans.Iterations(_points!, options).Take(8).Select(static i => i.Centroids)];
+        return (centroids[^2], centroids[^1]);
     }
 
     private sealed class Config : ManualConfig

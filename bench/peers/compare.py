@@ -38,7 +38,7 @@ FIXED, CONVERGENCE = "fixed iterations", "to convergence"
 def main():
     arguments = parse()
     mode = CONVERGENCE if arguments.to_convergence else FIXED
-    report = json.loads(arguments.made.read_text()) if arguments.made else None
+    report = merged(arguments.made) if arguments.made else None
     if arguments.write:
         between(arguments.write, report["mode"] if report else mode, None)
     if report is None:
@@ -53,6 +53,22 @@ def main():
         kept = ROOT / "bench" / "results" / re.sub("[^a-z0-9]+", "-", report["cpu"].lower()).strip("-") / f"{report['mode'].replace(' ', '-')}.json"
         write_json(kept, report)
         say(f"written: {os.path.relpath(kept)}")
+
+
+def merged(paths):
+    """The reports of several runs as one; a workload that was run again replaces the earlier one. What was the same for all has to be so."""
+    report, *others = (json.loads(path.read_text()) for path in paths)
+    for path, other in zip(paths[1:], others):
+        differ = [key for key in report if key not in ("date", "peak", "missing", "workloads") and report[key] != other[key]]
+        if differ:
+            raise ValueError(f"{path} and {paths[0]} differ in {', '.join(differ)}")
+        again = [workload["name"] for workload in other["workloads"]]
+        report["workloads"] = [w for w in report["workloads"] if w["name"] not in again] + other["workloads"]
+        report["missing"] = {what: why for what, why in report["missing"].items() if what.split(" on ")[-1] not in again} | other["missing"]
+        report["peak"] = max(report["peak"], other["peak"], key=lambda p: p["gflops_all_threads"])
+        report["date"] = max(report["date"], other["date"])
+    report["workloads"].sort(key=lambda workload: list(WORKLOADS).index(workload["name"]))
+    return report
 
 
 def measure(arguments, mode):
@@ -122,7 +138,8 @@ def parse():
     parser.add_argument("--threads", type=positive, default=os.cpu_count(), metavar="N", help="default: one for each processor")
     parser.add_argument("--to-convergence", action="store_true", help="until no label changes; faiss has no such rule and is left out")
     parser.add_argument("--json", type=Path, default=ARTIFACTS / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.json", metavar="FILE", help="where every single fit is written")
-    parser.add_argument("--from", type=Path, dest="made", metavar="FILE", help="run nothing: take the JSON of an earlier comparison")
+    parser.add_argument("--from", type=Path, dest="made", action="append", metavar="FILE",
+                        help="run nothing: take the JSON of an earlier comparison; of several, later workloads replace earlier ones")
     parser.add_argument("--write", type=Path, metavar="FILE", help="also put the table between the markers of its mode in a Markdown file")
     parser.add_argument("--keep", action="store_true", help="also write the JSON to bench/results, to be committed")
     return parser.parse_args()
@@ -184,9 +201,14 @@ def build():
     say("building bench/Engine.Bench")
     subprocess.run(["dotnet", "build", "-c", "Release", "-v", "q", project], check=True, stdout=sys.stderr)
     properties = json.loads(output(["dotnet", "msbuild", project, "-p:Configuration=Release", "-getProperty:TargetPath", "-getProperty:Version"]))["Properties"]
-    # Outside a clone there is no commit to name.
-    git = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return ["dotnet", properties["TargetPath"]], f"{properties['Version']} ({git.stdout.strip() or 'no git'})"
+    # The commit that last changed what is measured: writing results into the clone does not change it. Outside a clone there is none.
+    measured = [ROOT / "src", project, ROOT / "bench" / "peers"]
+    commit = git("log", "-1", "--format=%h", "--", *measured) + ("-dirty" if git("status", "--porcelain", "--", *measured) else "")
+    return ["dotnet", properties["TargetPath"]], f"{properties['Version']} ({commit or 'no git'})"
+
+
+def git(*command):
+    return subprocess.run(["git", "-C", ROOT, *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False).stdout.strip()
 
 
 def measured_peak(bench, threads):
