@@ -5,13 +5,32 @@ namespace KMeansFast.Bench;
 /// <summary>Seeded points of one shape: blobs around 200 centres, or uniform.</summary>
 public sealed record Workload(string Kind, int Rows, int Dimensions, int Clusters)
 {
-    public static IReadOnlyList<Workload> All { get; } =
+    /// <summary>For single steps: tenths of what bench/peers compares.</summary>
+    public static IReadOnlyList<Workload> Steps { get; } =
     [
         new("blobs", 200_000, 2, 50),
         new("blobs", 100_000, 16, 64),
         new("blobs", 20_000, 128, 1000),
         new("uniform", 20_000, 128, 1000),
         new("uniform", 10_000, 784, 100),
+    ];
+
+    /// <summary>For whole fits, of up to 300 iterations: small enough that every algorithm's ends within a second or so.</summary>
+    public static IReadOnlyList<Workload> Fits { get; } =
+    [
+        new("blobs", 20_000, 2, 50),
+        new("blobs", 20_000, 16, 64),
+        new("uniform", 20_000, 16, 64),
+        new("blobs", 10_000, 128, 200),
+        new("uniform", 4_000, 784, 50),
+    ];
+
+    /// <summary>For seeding, which costs as much as several iterations.</summary>
+    public static IReadOnlyList<Workload> Seedings { get; } =
+    [
+        new("blobs", 100_000, 2, 50),
+        new("blobs", 100_000, 16, 64),
+        new("blobs", 20_000, 128, 100),
     ];
 
     /// <summary>Multiply-adds for one assignment of every row to every centroid.</summary>

@@ -1,9 +1,9 @@
-"""One fit by one library in this process: compare.py's child. Prints one JSON object.
+"""Fits by one library in this process: compare.py's child. Prints one JSON object.
 
-usage: peer.py LIBRARY                              whether it can run here, and its version
-       peer.py LIBRARY POINTS INIT OUT ITERATIONS   fits, times the fit call alone, writes the centroids to OUT
+usage: peer.py LIBRARY                                             whether it can run here, and its version
+       peer.py LIBRARY POINTS INIT OUT ITERATIONS REPEAT SECONDS   fits REPEAT times, times the fit calls alone, writes the last centroids to OUT
 
-Threads and the BLAS kernel come from the environment that compare.py sets.
+The first fit is cold, the others are warm. None begins that would, if it took as long as the last, end after SECONDS. Threads and the BLAS kernel come from the environment that compare.py sets.
 """
 import json
 import os
@@ -69,10 +69,14 @@ def main(name, *fit):
                 return
     result = {"version": version, "numpy": np.__version__, "blas": blas}
     if fit:
-        points, init, out, iterations = fit
-        seconds, done, centroids = run(np.load(points), np.load(init), int(iterations))
+        points, init, out, iterations, repeat, limit = fit
+        x, start = np.load(points), np.load(init)
+        fits = []
+        while len(fits) < int(repeat) and (not fits or sum(f["seconds"] for f in fits) + fits[-1]["seconds"] <= float(limit)):
+            seconds, done, centroids = run(x, start, int(iterations))
+            fits.append({"seconds": seconds, "iterations": int(done)})
         np.save(out, np.asarray(centroids, dtype=np.float32))
-        result |= {"seconds": seconds, "iterations": int(done)}
+        result["fits"] = fits
     print(json.dumps(result))
 
 
