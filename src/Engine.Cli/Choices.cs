@@ -42,6 +42,16 @@ internal static class Choices
             : Refuse<int?>(result, aliases.FirstOrDefault(name), $"a whole number from {least}"),
     };
 
+    /// <summary>A number of bytes, with a unit of 1024 or none.</summary>
+    public static Option<long?> Bytes(string name, string helpName, string description) => new(name)
+    {
+        HelpName = helpName,
+        Description = description,
+        CustomParser = result => TryBytes(Text(result), out long value)
+            ? value
+            : Refuse<long?>(result, name, "a whole number of bytes from 1, or one followed by K, M, G or T"),
+    };
+
     /// <summary>A seed.</summary>
     public static Option<ulong?> Seed(string name, string helpName, string description) => new(name)
     {
@@ -68,6 +78,20 @@ internal static class Choices
     {
         int width = entries.Max(static e => e.Name.Length);
         return string.Concat(entries.Select(e => $"\n  {e.Name.PadRight(width)}  {e.Description}"));
+    }
+
+    private static bool TryBytes(string text, out long bytes)
+    {
+        int unit = text.Length == 0 ? -1 : "KMGT".IndexOf(char.ToUpperInvariant(text[^1]), StringComparison.Ordinal);
+        string digits = unit < 0 ? text : text[..^1];
+        bytes = 0;
+        if (!long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long value) || value < 1)
+            return false;
+        int shift = 10 * (unit + 1);
+        if (value > long.MaxValue >> shift)
+            return false;
+        bytes = value << shift;
+        return true;
     }
 
     private static string Text(ArgumentResult result) => result.Tokens[0].Value;

@@ -11,6 +11,8 @@ internal sealed class ExecutionChoice
 
     private readonly Option<int?> _threads = Choices.Whole("--threads", "T", "Host threads; 0, the default, is one for each processor.", least: 0);
 
+    private readonly Option<long?> _memory = Choices.Bytes("--memory", "SIZE", "What an algorithm may keep besides points and labels, such as 512M or 8G (default a quarter of what there is).");
+
     public ExecutionChoice(IReadOnlyList<IBackend> backends)
     {
         _backend = Choices.OneOf("--backend", "NAME", "What computes (default auto):",
@@ -25,11 +27,12 @@ internal sealed class ExecutionChoice
         command.Add(_backend);
         command.Add(_device);
         command.Add(_threads);
+        command.Add(_memory);
     }
 
     public string Backend(ParseResult parsed) => parsed.GetValue(_backend) ?? BackendSelector.Auto;
 
-    public ExecutionOptions Of(ParseResult parsed) => new() { Device = parsed.GetValue(_device) ?? 0, Threads = parsed.GetValue(_threads) ?? 0 };
+    public ExecutionOptions Of(ParseResult parsed) => new() { Device = parsed.GetValue(_device) ?? 0, Threads = parsed.GetValue(_threads) ?? 0, Memory = parsed.GetValue(_memory) ?? 0 };
 
     /// <summary>What is wrong with a choice before any file is read: a backend that cannot run here, a device that it does not have.</summary>
     public static void Check(IReadOnlyList<IBackend> backends, string name, int device)

@@ -16,6 +16,7 @@ internal static class Failures
         PointFileException or InvalidPointsException or BackendUnavailableException => (ExitCode.Failure, e.Message),
         VerificationException => (ExitCode.Failure, $"verification failed: {e.Message}"),
         UnauthorizedAccessException or IOException => (ExitCode.Failure, e.Message),
+        MemoryLimitException => (ExitCode.Failure, e.Message),
         OutOfMemoryException => (ExitCode.Failure, "there is not enough memory."),
         OperationCanceledException => (ExitCode.Interrupted, "cancelled before there was a result; nothing was written."),
         AggregateException { InnerExceptions: [var inner, ..] } => Describe(inner),

@@ -52,7 +52,7 @@ internal sealed class FitCommand
         _execution = new ExecutionChoice(backends);
         _algorithm = Choices.OneOf("--algorithm", "NAME", "How rows are assigned (default auto); all give the same result:",
         [
-            (AlgorithmCatalog.Auto, "The backend's general-purpose one."),
+            (AlgorithmCatalog.Auto, "The backend's choice, which may change from one iteration to the next; the summary says what and why."),
             .. AlgorithmsByName(backends),
         ]);
     }

@@ -30,6 +30,7 @@ internal sealed record FitReport
     public required string BackendReason { get; init; }
     public required string Device { get; init; }
     public required string Algorithm { get; init; }
+    public required string? AlgorithmReason { get; init; }
     public required long Distances { get; init; }
     public required long ResolvedRows { get; init; }
     public required string Verified { get; init; }
@@ -61,6 +62,7 @@ internal sealed record FitReport
         BackendReason = result.BackendReason,
         Device = result.Device,
         Algorithm = result.Algorithm,
+        AlgorithmReason = result.AlgorithmReason,
         Distances = result.Distances,
         ResolvedRows = result.ResolvedRows,
         Verified = result.Verified switch

@@ -96,6 +96,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         Device = request.Execution.Device,
         Algorithm = request.Algorithm,
         Threads = request.Execution.Threads,
+        Memory = request.Execution.Memory,
         Weights = weights,
         Verify = request.Verify,
         OnCancel = CancelBehavior.ReturnBest,

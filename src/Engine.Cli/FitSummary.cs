@@ -14,6 +14,8 @@ internal static class FitSummary
             terminal.Print("best run", $"{report.Run + 1} of {report.Runs}");
         terminal.Print("sizes", Sizes(report.Sizes));
         terminal.Print("ran on", $"{report.Backend} ({report.Algorithm}), {report.Device}");
+        if (report.AlgorithmReason is { } reason)
+            terminal.Print("algorithm", reason);
         if (report.ResolvedRows > 0)
             terminal.Print("close calls", $"{Count(report.ResolvedRows, "label")} decided by exact distances");
         if (report.Verified is not "off")

@@ -269,7 +269,10 @@ public abstract class BackendConformance
             var reports = new List<IterationReport>();
             KMeansResult result = Fit(testCase.Points, testCase.Options() with { OnIteration = reports.Add }, algorithm, keepOnIteration: true).Result;
             Assert.Equal(Backend.Name, result.Backend);
-            Assert.Equal(algorithm, result.Algorithm);
+            if (string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal))
+                Assert.False(string.IsNullOrWhiteSpace(result.AlgorithmReason));
+            else
+                Assert.Equal((algorithm, null), (result.Algorithm, result.AlgorithmReason));
             Assert.False(string.IsNullOrWhiteSpace(result.Device));
             Assert.All(reports, r => Assert.InRange(r.Resolved, 0, testCase.Rows));
             Assert.All(reports, r => Assert.InRange(r.Distances, 0, 3L * testCase.Rows * testCase.Clusters));
@@ -366,17 +369,19 @@ public abstract class BackendConformance
     {
         ArgumentNullException.ThrowIfNull(body);
         var failures = new List<string>();
-        foreach (Algorithm algorithm in Backend.Algorithms)
+        // Where there is a choice, the backend's own is tested as well.
+        string[] names = [.. Backend.Algorithms.Select(static a => a.Name), .. Backend.Algorithms.Count > 1 ? [AlgorithmCatalog.Auto] : (string[])[]];
+        foreach (string algorithm in names)
         {
             try
             {
-                body(algorithm.Name);
+                body(algorithm);
             }
 #pragma warning disable CA1031 // Every algorithm is to be heard, whatever happened to the one before.
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                failures.Add($"{Backend.Name}/{algorithm.Name}: {(e is Xunit.Sdk.XunitException or VerificationException ? e.Message : e.ToString())}");
+                failures.Add($"{Backend.Name}/{algorithm}: {(e is Xunit.Sdk.XunitException or VerificationException ? e.Message : e.ToString())}");
             }
         }
         if (failures.Count > 0)

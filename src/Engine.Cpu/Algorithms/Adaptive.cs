@@ -7,7 +7,7 @@ namespace KMeansFast.Cpu.Algorithms;
 /// </summary>
 /// <remarks>
 /// The algorithm with bounds always runs on a sample, every so many blocks of rows (the pilots), first; what it computes there says what it would cost on
-/// all rows, in units of Lloyd's work, by the constants of <see cref="Kernels.Tuning"/>. It gets all rows where that is clearly less, and loses them where it
+/// all rows, in units of Lloyd's work (<see cref="IAssigner.RelativeCost"/>). It gets all rows where that is clearly less, and loses them where it
 /// turns out to cost more; then the pilots wait longer each time before it is tried again. All share the labels, so that taking over costs one
 /// assignment without bounds. The choice depends on counts, not on clocks: the same fit chooses the same. No bit of a result depends on it.
 /// </remarks>
@@ -21,7 +21,6 @@ internal sealed class Adaptive : IAssigner
     private readonly Labelling _labelling;
     private readonly IAssigner _lloyd;
     private readonly IAssigner _bounded;
-    private readonly Func<double, double> _cost;
     private readonly List<string> _history = [];
     private readonly string _shape;
     private int _assignment;
@@ -32,18 +31,18 @@ internal sealed class Adaptive : IAssigner
     /// <param name="labelling">The labels that both share.</param>
     /// <param name="lloyd">Lloyd's algorithm.</param>
     /// <param name="bounded">The algorithm with bounds that suits the shape.</param>
-    /// <param name="cost">What that costs, as part of Lloyd's work, where it computes this part of the distances.</param>
     /// <param name="shape">Why that one.</param>
-    public Adaptive(Labelling labelling, IAssigner lloyd, IAssigner bounded, Func<double, double> cost, string shape)
+    public Adaptive(Labelling labelling, IAssigner lloyd, IAssigner bounded, string shape)
     {
         _labelling = labelling;
         _lloyd = lloyd;
         _bounded = bounded;
-        _cost = cost;
         _shape = shape;
     }
 
     public string Algorithm => _bounds ? _bounded.Algorithm : _lloyd.Algorithm;
+
+    public double RelativeCost => _bounds ? _bounded.RelativeCost : 1;
 
     public string? Reason => $"auto: {_shape}; {string.Join("; ", _history)}";
 
@@ -62,16 +61,14 @@ internal sealed class Adaptive : IAssigner
         var pilots = new RowPattern(PilotEvery, Pilots: true);
         var others = new RowPattern(PilotEvery, Pilots: false);
         AssignReport pilot = _bounded.Assign(centroids, pilots);
-        double share = Share(pilot, PilotRows());
-        double cost = _cost(share);
         bool few = PilotRows() == _labelling.Points.Rows;
-        if (few || cost < Enter)
+        if (few || _bounded.RelativeCost < Enter)
         {
             _bounds = true;
-            Note(true, $"{Percent(share)} of the distances on a sample");
+            Note(true, $"{Percent(_bounded.RelativeCost)} of its work on a sample");
             return few ? pilot : Sum(pilot, _bounded.Assign(centroids, others));
         }
-        Note(false, $"bounds would leave {Percent(share)} of the distances");
+        Note(false, $"{_bounded.Algorithm} would take {Percent(_bounded.RelativeCost)} of its work");
         return Sum(pilot, _lloyd.Assign(centroids, others));
     }
 
@@ -86,8 +83,7 @@ internal sealed class Adaptive : IAssigner
     private AssignReport AssignAll(CentroidSet centroids)
     {
         AssignReport report = _bounded.Assign(centroids, RowPattern.All);
-        double share = Share(report, _labelling.Points.Rows);
-        if (_cost(share) < Leave)
+        if (_bounded.RelativeCost < Leave)
         {
             _wait = 0;
             return report;
@@ -99,7 +95,7 @@ internal sealed class Adaptive : IAssigner
         _wait = _patience;
         _patience *= 2;
         _bounded.Forget(RowPattern.All);
-        Note(false, $"bounds left {Percent(share)} of the distances");
+        Note(false, $"{_bounded.Algorithm} took {Percent(_bounded.RelativeCost)} of its work");
         return report;
     }
 
@@ -114,8 +110,6 @@ internal sealed class Adaptive : IAssigner
         }
         return rows;
     }
-
-    private double Share(AssignReport report, int rows) => (double)report.Distances / rows / _labelling.Clusters;
 
     private static AssignReport Sum(AssignReport a, AssignReport b) =>
         new(a.Moved + b.Moved, a.Resolved + b.Resolved, a.Distances + b.Distances, double.NaN);

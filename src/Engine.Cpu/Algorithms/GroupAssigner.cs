@@ -57,6 +57,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     public string Algorithm { get; }
 
+    public double RelativeCost { get; private set; } = 1;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;
@@ -67,7 +69,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (_project || _labelling.Labels[0] < 0)
             _projection?.Prepare(_groups);
         int moved = 0, resolved = 0;
-        long distances = 0, tested = 0, excluded = 0;
+        long distances = 0, tested = 0, excluded = 0, visited = 0, pairs = 0, taken = 0;
         Chunks.For(points.Rows, RowPattern.BlockRows, _labelling.Threads,
             () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle)
                 ? idle
@@ -75,7 +77,10 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             (scratch, start, count) =>
             {
                 if (rows.Takes(start))
+                {
                     AssignChunk(scratch, centroids, start, count);
+                    scratch.Taken += count;
+                }
             },
             scratch =>
             {
@@ -84,11 +89,15 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                 distances += scratch.Distances;
                 tested += scratch.Tested;
                 excluded += scratch.Excluded;
+                visited += scratch.Visited;
+                pairs += scratch.Pairs;
+                taken += scratch.Taken;
                 scratch.ClearCounts();
                 _idle.Add(scratch);
             });
         _kept = true;
         ConsiderProjection(tested, excluded);
+        RelativeCost = Tuning.GroupCost(_groups.Dimensions, _groups.Clusters, taken, visited, pairs) + (tested * Tuning.PairCost(_projection?.Dimensions ?? 0) / Tuning.LloydCost(_groups.Dimensions, _groups.Clusters, taken));
         return new AssignReport(moved, resolved, distances, double.NaN);
     }
 
@@ -125,7 +134,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     {
         if (_withoutProjection > 0)
             _withoutProjection--;
-        else if (tested > 0 && (double)excluded * (_groups.Dimensions + Tuning.GroupOverhead) < (double)tested * (_projection!.Dimensions + (2 * Tuning.GroupOverhead)))
+        else if (tested > 0 && excluded * Tuning.PairCost(_groups.Dimensions) < tested * (Tuning.PairCost(_projection!.Dimensions) + Tuning.GroupOverhead))
             _withoutProjection = ProjectAgain;
     }
 
@@ -274,6 +283,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         int own = label >= 0 ? _groups.Place[label] : s.Own[r];
         s.Own[r] = own;
         s.Done[r] = false;
+        s.Visited++;
         s.Best[r] = s.Second[r] = float.PositiveInfinity;
         s.BestPlace[r] = -1;
         float cap;
@@ -349,6 +359,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             for (int l = first; l < first + part; l++)
                 Take(s, list[l], group, drifts);
         }
+        s.Pairs += count;
         s.Distances += (long)count * Math.Min(TLanes.Count, _groups.Clusters - (group * TLanes.Count));
     }
 

@@ -126,10 +126,17 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     /// <summary>Pairs that it ruled out.</summary>
     public long Excluded { get; set; }
 
+    /// <summary>Rows that were looked at, those whose own distance was computed anew, and pairs of row and group that were scored.</summary>
+    public long Taken { get; set; }
+
+    public long Visited { get; set; }
+
+    public long Pairs { get; set; }
+
     public void ClearCounts()
     {
         Moved = Resolved = 0;
-        Distances = Tested = Excluded = 0;
+        Distances = Tested = Excluded = Taken = Visited = Pairs = 0;
     }
 
     public void Dispose()

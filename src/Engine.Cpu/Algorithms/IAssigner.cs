@@ -17,6 +17,9 @@ internal interface IAssigner : IDisposable
     /// </summary>
     AssignReport Assign(CentroidSet centroids, RowPattern rows);
 
+    /// <summary>What the latest assignment cost, by what was counted, as part of Lloyd's work on the same rows; 1 is as much.</summary>
+    double RelativeCost { get; }
+
     /// <summary>Others have labelled rows since: what was kept of the rows of the pattern is void.</summary>
     void Forget(RowPattern rows);
 }

@@ -30,6 +30,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
 
     public string Algorithm => "lloyd";
 
+    public double RelativeCost => 1;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;

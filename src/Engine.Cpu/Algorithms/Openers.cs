@@ -50,7 +50,7 @@ internal static class Openers
         long bytes = opener.Bytes(rows);
         if (bytes > rows.Memory)
             return new Fixed(lloyd, $"auto: bounds would take {bytes:N0} bytes; {rows.Memory:N0} are allowed");
-        return new Adaptive(rows, lloyd, opener.Open(rows), share => Tuning.GroupCost(share, d, k), shape);
+        return new Adaptive(rows, lloyd, opener.Open(rows), shape);
     }
 
     private static bool ForCentroids(Labelling rows) =>
@@ -71,6 +71,8 @@ internal static class Openers
         public string Algorithm => inner.Algorithm;
 
         public string? Reason => reason;
+
+        public double RelativeCost => inner.RelativeCost;
 
         public AssignReport Assign(CentroidSet centroids, RowPattern rows) => inner.Assign(centroids, rows);
 
