@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -62,6 +63,15 @@ public sealed unsafe class PointSet : IDisposable
             return _memory.Span.Slice(start * Dimensions, length);
         ObjectDisposedException.ThrowIf(_native == null, this);
         return new ReadOnlySpan<float>(_native + ((long)start * Dimensions), length);
+    }
+
+    /// <summary>Fixes the values in memory until the handle is disposed, which must be before these points are.</summary>
+    internal MemoryHandle Pin(out float* first)
+    {
+        ObjectDisposedException.ThrowIf(_memory.IsEmpty && _native == null, this);
+        MemoryHandle handle = _memory.Pin();
+        first = _memory.IsEmpty ? _native : (float*)handle.Pointer;
+        return handle;
     }
 
     /// <summary>Points over an array or other memory, which must not change while they are in use.</summary>
