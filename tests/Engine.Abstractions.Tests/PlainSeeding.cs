@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace KMeansFast.Abstractions.Tests;
 
 /// <summary>
@@ -34,15 +36,78 @@ internal sealed class PlainSeeding
         return [.. plain._chosen];
     }
 
+    public static int[] KMeansParallel(PointSet points, int clusters, ulong seed, int run)
+    {
+        PlainSeeding plain = Of(points, clusters, new Philox(seed, run, RandomPurpose.Initialization));
+        var random = new Philox(seed, run, RandomPurpose.Reclustering);
+        var candidates = new List<int> { Draw(plain._weightUnits, plain._bits(0)) };
+        if (clusters == 1)
+            return [.. candidates];
+        for (int round = 1; round <= 5; round++)
+        {
+            (_, long[] units, _) = plain.Potentials(candidates);
+            ulong total = (ulong)units.Sum();
+            candidates.AddRange([.. Enumerable.Range(0, units.Length).Where(i =>
+                (BigInteger)plain._bits(((ulong)round << 32) + (ulong)i) * total / BigInteger.Pow(2, 64) < (BigInteger)(2 * clusters) * units[i])]);
+        }
+        // Each row counts for the first of its nearest candidates.
+        var weight = new long[candidates.Count];
+        for (int i = 0; i < plain._rows.Length; i++)
+        {
+            double[] distances = [.. candidates.Select(c => Distance(plain._rows[i], plain._rows[c]))];
+            weight[Array.IndexOf(distances, distances.Min())] += plain._weightUnits[i];
+        }
+        int[] kept = [.. Enumerable.Range(0, weight.Length).Where(j => weight[j] > 0)];
+        if (kept.Length <= clusters)
+        {
+            var rest = new PlainSeeding(plain._rows, plain._weights, plain._weightUnits, clusters, random);
+            rest._chosen.AddRange(kept.Select(j => candidates[j]));
+            rest.Extend(2 + (int)Math.Log(clusters));
+            return [.. rest._chosen];
+        }
+        var among = new PlainSeeding(
+            [.. kept.Select(j => plain._rows[candidates[j]])], [.. kept.Select(j => (double)weight[j])], [.. kept.Select(j => weight[j])], clusters, random);
+        among._chosen.Add(Draw(among._weightUnits, random.Bits(0)));
+        among.Extend(2 + (int)Math.Log(clusters));
+        return [.. among._chosen.Select(j => candidates[kept[j]])];
+    }
+
+    public static int[] AfkMc2(PointSet points, int clusters, ulong seed, int run)
+    {
+        const int length = 200;
+        PlainSeeding plain = Of(points, clusters, new Philox(seed, run, RandomPurpose.Initialization));
+        plain._chosen.Add(Draw(plain._weightUnits, plain._bits(0)));
+        (_, long[] around, _) = plain.Potentials(plain._chosen);
+        double[] q = [.. around.Select((units, i) => ((double)units / around.Sum()) + ((double)plain._weightUnits[i] / plain._weightUnits.Sum()))];
+        while (plain._chosen.Count < clusters)
+        {
+            ulong p = (ulong)plain._chosen.Count << 32;
+            (double[] nearest, long[] units, _) = plain.Potentials(plain._chosen);
+            int x = -1;
+            for (int j = 0; j < length && around.Sum() > 0; j++)
+            {
+                ulong index = p + (3 * (ulong)j);
+                int y = Draw(plain._bits(index) < 1UL << 63 ? around : plain._weightUnits, plain._bits(index + 1));
+                double u = (plain._bits(index + 2) >> 11) * Math.Pow(2, -53);
+                if (j == 0 || plain._weights[y] * nearest[y] * q[x] > u * (plain._weights[x] * nearest[x]) * q[y])
+                    x = y;
+            }
+            if (x >= 0 && plain._weights[x] * nearest[x] > 0)
+                plain._chosen.Add(x);
+            else if (units.Sum() > 0)
+                plain._chosen.Add(Draw(units, plain._bits(p + (3 * length))));
+            else
+                plain.TakeLowest();
+        }
+        return [.. plain._chosen];
+    }
+
     // Greedy k-means++ from the rows chosen so far to the number wanted.
     private void Extend(int trials)
     {
         while (_chosen.Count < _clusters)
         {
-            double[] nearest = [.. _rows.Select(x => _chosen.Min(c => Distance(x, _rows[c])))];
-            double[] potentials = [.. nearest.Select((a, i) => _weights[i] * a)];
-            double grid = Grid(potentials);
-            long[] units = [.. potentials.Select(p => Units(p * grid))];
+            (double[] nearest, long[] units, double grid) = Potentials(_chosen);
             if (units.Sum() == 0)
             {
                 TakeLowest();
@@ -61,6 +126,14 @@ internal sealed class PlainSeeding
             }
             _chosen.Add(best);
         }
+    }
+
+    private (double[] Nearest, long[] Units, double Grid) Potentials(List<int> centres)
+    {
+        double[] nearest = [.. _rows.Select(x => centres.Min(c => Distance(x, _rows[c])))];
+        double[] potentials = [.. nearest.Select((a, i) => _weights[i] * a)];
+        double grid = Grid(potentials);
+        return (nearest, [.. potentials.Select(p => Units(p * grid))], grid);
     }
 
     private void TakeLowest()

@@ -10,6 +10,8 @@ public sealed class SeedingTests
     {
         ["kmeans++"] = static (points, clusters, seed, run) => PlainSeeding.KMeansPlusPlus(points, clusters, seed, run, 2 + (int)Math.Log(clusters)),
         ["kmeans++-plain"] = static (points, clusters, seed, run) => PlainSeeding.KMeansPlusPlus(points, clusters, seed, run, 1),
+        ["kmeans||"] = PlainSeeding.KMeansParallel,
+        ["afk-mc2"] = PlainSeeding.AfkMc2,
     };
 
     public static TheoryData<string> Names => [.. Definitions.Keys];

@@ -8,6 +8,9 @@ internal sealed class ChosenRows(PointSet set, int clusters)
     private int _weighted;
     private int _lowest;
 
+    /// <summary>The rows, in order.</summary>
+    public IReadOnlyList<int> Rows => _rows;
+
     /// <summary>How many are chosen.</summary>
     public int Count => _rows.Count;
 

@@ -91,10 +91,13 @@ internal sealed unsafe class RowGroups : IDisposable
     public void Join(int winner) => Move(1u << winner);
 
     /// <summary>Makes all these rows centres, the first of them first.</summary>
-    public void JoinAll(ReadOnlySpan<int> rows)
+    /// <param name="rows">Any number of rows.</param>
+    /// <param name="cancellation">Looked at between passes.</param>
+    public void JoinAll(ReadOnlySpan<int> rows, CancellationToken cancellation = default)
     {
         for (; !rows.IsEmpty; rows = rows[Math.Min(Trials, rows.Length)..])
         {
+            cancellation.ThrowIfCancellationRequested();
             ReadOnlySpan<int> some = rows[..Math.Min(Trials, rows.Length)];
             Find(some);
             Sift();

@@ -21,7 +21,7 @@ internal sealed class RowWeights
 
     /// <summary>The weight of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public double Of(int row) => _units is not null ? _units[row] : _weights.IsEmpty ? 1 : _weights.Span[row];
+    public double Of(int row) => _units is not null ? (double)_units[row] : _weights.IsEmpty ? 1 : _weights.Span[row];
 
     /// <summary>The same in whole units, which add up exactly.</summary>
     public long UnitsOf(int row) => _units is not null ? _units[row] : _weights.IsEmpty ? 1 : _grid!.WeightUnits(_weights.Span[row]);

@@ -37,7 +37,7 @@ internal static class SquaredDistanceSampling
             if (chosen.AreAll)
                 return;
             if (trials == 1)
-                groups.JoinAll(candidates);
+                groups.JoinAll(candidates, cancellation);
             else
                 groups.Join(best);
         }

@@ -10,6 +10,9 @@ public enum RandomPurpose
 
     /// <summary>Choosing the rows that sampled verification recomputes.</summary>
     Verification = 2,
+
+    /// <summary>Choosing centroids among the candidates that k-means|| has gathered.</summary>
+    Reclustering = 3,
 }
 
 /// <summary>
