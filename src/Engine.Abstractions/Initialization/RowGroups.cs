@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast;
 
@@ -22,6 +23,7 @@ internal sealed unsafe class RowGroups : IDisposable
 {
     private const int TileRows = 512;
     private const int ChunkGroups = 64;
+    private const int Ahead = 12; // rows
     // Distances × dimensions below which waking another thread costs more than it saves: about 20 µs of work.
     private const long SmallWork = 1 << 18;
 
@@ -121,7 +123,7 @@ internal sealed unsafe class RowGroups : IDisposable
         for (int i = 0; i < nearest.Length; i++)
         {
             group.Weight += _weights.UnitsOf(i);
-            group.Add(i, nearest[i], _filter);
+            group.Add(i, nearest[i] > 0 ? _filter.Threshold(nearest[i]) : 0);
         }
         _groups.Add(group);
         Potentials.Renew(_threads);
@@ -365,6 +367,9 @@ internal sealed unsafe class RowGroups : IDisposable
         int stay = 0, leave = 0;
         for (int i = 0; i < members.Length; i++)
         {
+            int ahead = i + Ahead;
+            if (ahead < members.Length && (nearerTo[ahead] & winners) != 0)
+                Prefetch(members[ahead]);
             int row = members[i];
             int winner = -1;
             uint rest = nearerTo[i] & winners;
@@ -382,6 +387,7 @@ internal sealed unsafe class RowGroups : IDisposable
                 {
                     Potentials.Lower(row, distance, ref moves.Change);
                     moves.Winners[leave] = (uint)winner;
+                    moves.Thresholds[leave] = distance > 0 ? _filter.Threshold(distance) : 0;
                     moves.Rows[leave++] = row;
                     continue;
                 }
@@ -392,6 +398,7 @@ internal sealed unsafe class RowGroups : IDisposable
         }
         moves.Rows.AsSpan(0, leave).CopyTo(members[stay..]);
         moves.Winners.AsSpan(0, leave).CopyTo(nearerTo[stay..]);
+        moves.Thresholds.AsSpan(0, leave).CopyTo(thresholds[stay..]);
         tile.Leave = leave;
         tile.Radius = radius;
     }
@@ -428,13 +435,25 @@ internal sealed unsafe class RowGroups : IDisposable
                     long units = _weights.UnitsOf(row);
                     group.Weight -= units;
                     to.Weight += units;
-                    to.Add(row, Potentials.Nearest[row], _filter);
+                    to.Add(row, group.Thresholds[tile.Start + i]);
                 }
                 leave += tile.Leave;
             }
             if (leave > 0)
                 group.Keep(tiles[first..end]);
         }
+    }
+
+    // What a move is about to read.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Prefetch(int row)
+    {
+        if (!Sse.IsSupported)
+            return;
+        float* values = _rows + ((long)row * _dimensions);
+        for (int l = 0; l < Math.Min(_dimensions, 128); l += 16)
+            Sse.Prefetch0(values + l);
+        Sse.Prefetch0(Unsafe.AsPointer(ref Potentials.Nearest[row]));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -463,11 +482,11 @@ internal sealed unsafe class RowGroups : IDisposable
 
         public float OutOfReach { get; set; }
 
-        public void Add(int row, double distance, in DistanceFilter filter)
+        // A threshold of 0 stands for the distance 0: such a row has nowhere nearer to go.
+        public void Add(int row, float threshold)
         {
-            if (distance == 0)
+            if (threshold == 0)
                 return;
-            float threshold = filter.Threshold(distance);
             Members[Count] = row;
             Thresholds[Count++] = threshold;
             Radius = Math.Max(Radius, threshold);
@@ -523,6 +542,7 @@ internal sealed unsafe class RowGroups : IDisposable
     {
         public readonly int[] Rows = new int[TileRows];
         public readonly uint[] Winners = new uint[TileRows];
+        public readonly float[] Thresholds = new float[TileRows];
         public Potentials.Change Change;
     }
 }
