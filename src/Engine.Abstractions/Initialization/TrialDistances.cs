@@ -7,8 +7,8 @@ namespace KMeansFast;
 
 /// <summary>Float32 squared distances of listed rows to a few candidates, which are rows of the same points: <see cref="DistanceFilter"/> says what they prove.</summary>
 /// <remarks>
-/// Two kernels. <em>Trial lanes</em>, for few dimensions or many candidates: lanes are candidates, a coordinate of a row is broadcast, four rows at a
-/// time; nothing is added across a vector, and d has no remainder. <em>Dimension lanes</em>: lanes are coordinates, four pairs of a row and a
+/// Two kernels. <em>Trial lanes</em>, for few dimensions or many candidates: lanes are candidates, a coordinate of a row is broadcast, eight rows at a
+/// time, enough to hide the latency of an addition; nothing is added across a vector, and d has no remainder. <em>Dimension lanes</em>: lanes are coordinates, four pairs of a row and a
 /// candidate at a time, whatever their mixture; the last d mod 16 coordinates are the end of an overlapping vector whose other lanes are cleared.
 /// Scalar equivalent of both: <c>output[r·Stride + t] = Σ_l (row_r[l] − candidate_t[l])²</c>.
 /// </remarks>
@@ -19,7 +19,8 @@ internal sealed unsafe class TrialDistances
 
     private const int Panel = 8;
     private const int Lanes = 16;
-    private const int Ahead = 12; // rows
+    private const int TileRows = 8;
+    private const int Ahead = 16; // rows
 
     private readonly float* _rows;
     private readonly int _dimensions;
@@ -76,40 +77,53 @@ internal sealed unsafe class TrialDistances
     {
         int d = _dimensions, panels = _panels, stride = panels * Panel;
         float* packed = (float*)Unsafe.AsPointer(ref _packed[0]);
-        for (int i = 0; i < count; i += 4)
+        for (int i = 0; i < count; i += TileRows)
         {
-            for (int ahead = i + Ahead; ahead < Math.Min(i + Ahead + 4, count); ahead++)
+            for (int ahead = i + Ahead; ahead < Math.Min(i + Ahead + TileRows, count); ahead++)
                 Prefetch(_rows + ((long)list[ahead] * d), d);
             // Past the end the last row is computed again, into the same place.
-            int last = count - 1, i1 = Math.Min(i + 1, last), i2 = Math.Min(i + 2, last), i3 = Math.Min(i + 3, last);
+            int last = count - 1;
+            int i1 = Math.Min(i + 1, last), i2 = Math.Min(i + 2, last), i3 = Math.Min(i + 3, last);
+            int i4 = Math.Min(i + 4, last), i5 = Math.Min(i + 5, last), i6 = Math.Min(i + 6, last), i7 = Math.Min(i + 7, last);
             float* x0 = _rows + ((long)list[i] * d);
             float* x1 = _rows + ((long)list[i1] * d);
             float* x2 = _rows + ((long)list[i2] * d);
             float* x3 = _rows + ((long)list[i3] * d);
+            float* x4 = _rows + ((long)list[i4] * d);
+            float* x5 = _rows + ((long)list[i5] * d);
+            float* x6 = _rows + ((long)list[i6] * d);
+            float* x7 = _rows + ((long)list[i7] * d);
             float* c = packed;
             for (int panel = 0; panel < panels; panel++)
             {
-                Vector256<float> a0 = Vector256<float>.Zero, a1 = a0, a2 = a0, a3 = a0;
+                Vector256<float> a0 = Vector256<float>.Zero, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
                 for (int l = 0; l < d; l++, c += Panel)
                 {
                     Vector256<float> v = Vector256.Load(c);
-                    Vector256<float> e0 = Vector256.Create(x0[l]) - v;
-                    Vector256<float> e1 = Vector256.Create(x1[l]) - v;
-                    Vector256<float> e2 = Vector256.Create(x2[l]) - v;
-                    Vector256<float> e3 = Vector256.Create(x3[l]) - v;
-                    a0 = Vector256.MultiplyAddEstimate(e0, e0, a0);
-                    a1 = Vector256.MultiplyAddEstimate(e1, e1, a1);
-                    a2 = Vector256.MultiplyAddEstimate(e2, e2, a2);
-                    a3 = Vector256.MultiplyAddEstimate(e3, e3, a3);
+                    a0 = AddSquare(a0, Vector256.Create(x0[l]) - v);
+                    a1 = AddSquare(a1, Vector256.Create(x1[l]) - v);
+                    a2 = AddSquare(a2, Vector256.Create(x2[l]) - v);
+                    a3 = AddSquare(a3, Vector256.Create(x3[l]) - v);
+                    a4 = AddSquare(a4, Vector256.Create(x4[l]) - v);
+                    a5 = AddSquare(a5, Vector256.Create(x5[l]) - v);
+                    a6 = AddSquare(a6, Vector256.Create(x6[l]) - v);
+                    a7 = AddSquare(a7, Vector256.Create(x7[l]) - v);
                 }
                 float* to = output + (panel * Panel);
                 a0.Store(to + ((long)i * stride));
                 a1.Store(to + ((long)i1 * stride));
                 a2.Store(to + ((long)i2 * stride));
                 a3.Store(to + ((long)i3 * stride));
+                a4.Store(to + ((long)i4 * stride));
+                a5.Store(to + ((long)i5 * stride));
+                a6.Store(to + ((long)i6 * stride));
+                a7.Store(to + ((long)i7 * stride));
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> AddSquare(Vector256<float> sum, Vector256<float> difference) => Vector256.MultiplyAddEstimate(difference, difference, sum);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void DimensionLanes(int* list, int count, uint active, float* output)
