@@ -8,7 +8,7 @@ namespace KMeansFast;
 /// first centroid, half in proportion to weight, both on their exact integer grids: q. A proposal y replaces x where <c>wD(y)·q(x) &gt; U·wD(x)·q(y)</c>, D the canonical distance to
 /// the nearest centroid, products rounded once each. Proposal j of centroid p uses the random bits of the indices p·2³² + 3j, and the two after it, for the half, the row and U.
 /// Deviation: where a chain ends on a row that coincides with a centroid, the row is drawn by k-means++ itself, from all rows, with the bits of p·2³² + 600; where nothing is left to draw
-/// the lowest row not yet chosen follows. O(n·d + 200·k²·d); 8 n bytes (16 n with weights), 24 n more once a chain has failed.
+/// the lowest row not yet chosen follows. O(n·d + 200·k²·d); 8 n bytes (16 n with weights), 28 n more once a chain has failed.
 /// </remarks>
 public sealed class AfkMc2 : IInitializer
 {

@@ -8,7 +8,7 @@ namespace KMeansFast;
 /// B. Bahmani, B. Moseley, A. Vattani, R. Kumar, S. Vassilvitskii, "Scalable k-means++" (VLDB 2012), oversampling ℓ = 2k and five rounds as they recommend. Row i is drawn in round r
 /// where <c>⌊bits(r·2³² + i)·total / 2⁶⁴⌋ &lt; ℓ·units(i)</c>: with probability min(1, ℓ·wD/Σ wD), by whole numbers, whatever the thread. Deviations: rounds are a constant number
 /// instead of log of the potential, and end early where it is 0; candidates that no weight belongs to (rows drawn twice in one round) are left out; where no more than k
-/// remain, all of them are taken and k-means++ goes on with all rows. O(n·k·d) at most, much less where bounds decide; 24 n bytes, and the candidates: about 10 k·(d + 10) values.
+/// remain, all of them are taken and k-means++ goes on with all rows. O(n·k·d) at most, much less where bounds decide; 28 n bytes, and the candidates: about 10 k·(d + 10) values.
 /// </remarks>
 public sealed class KMeansParallel : IInitializer
 {

@@ -20,6 +20,7 @@ internal sealed unsafe class TrialDistances
     private const int Panel = 8;
     private const int Lanes = 16;
     private const int TileRows = 8;
+    private const int MostPacked = 1024; // dimensions: beyond, a panel of candidates leaves the first-level cache
     private const int Ahead = 16; // rows
 
     private readonly float* _rows;
@@ -28,13 +29,13 @@ internal sealed unsafe class TrialDistances
     private readonly float*[] _trials = new float*[MaxTrials];
     private int _panels;
 
-    /// <summary>Distances among these rows, for up to <paramref name="most"/> candidates at once. 32·d bytes for every eight.</summary>
+    /// <summary>Distances among these rows, for up to <paramref name="most"/> candidates at once. 32·d bytes for every eight, up to 1024 dimensions.</summary>
     public TrialDistances(float* rows, int dimensions, int most)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(most, MaxTrials);
         _rows = rows;
         _dimensions = dimensions;
-        _packed = GC.AllocateArray<float>(checked((most + Panel - 1) / Panel * Panel * dimensions), pinned: true);
+        _packed = GC.AllocateArray<float>(dimensions > MostPacked ? 0 : (most + Panel - 1) / Panel * Panel * dimensions, pinned: true);
     }
 
     /// <summary>Whether there is hardware to compute them with; without it, canonical distances decide everything.</summary>
@@ -50,6 +51,8 @@ internal sealed unsafe class TrialDistances
         for (int t = 0; t < candidates.Length; t++)
         {
             float* candidate = _trials[t] = _rows + ((long)candidates[t] * _dimensions);
+            if (_packed.Length == 0)
+                continue;
             Span<float> to = _packed.AsSpan((t / Panel * Panel * _dimensions) + (t % Panel));
             for (int l = 0; l < _dimensions; l++)
                 to[l * Panel] = candidate[l];
@@ -66,7 +69,7 @@ internal sealed unsafe class TrialDistances
         // Vector operations for a row, in halves of a pair: two for every coordinate and panel, against two for every vector and a sum across it.
         int width = Vector512.IsHardwareAccelerated ? Lanes : Lanes / 2;
         int pairs = BitOperations.PopCount(active);
-        if (_dimensions < Lanes || _panels * _dimensions < pairs * ((_dimensions / width) + 4))
+        if (_dimensions < Lanes || (_packed.Length > 0 && _panels * _dimensions < pairs * ((_dimensions / width) + 4)))
             TrialLanes(list, count, output);
         else
             DimensionLanes(list, count, active, output);
