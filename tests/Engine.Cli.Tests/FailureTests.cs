@@ -17,7 +17,7 @@ public sealed class FailureTests : IDisposable
     [InlineData("-k 3 -k 4", "-k")]
     [InlineData("-k", "-k")]
     [InlineData("", "-k is missing")]
-    [InlineData("-k 3 --init best", "--init best: there is no such initialiser and no such file. Known: kmeans++, random")]
+    [InlineData("-k 3 --init best", "--init best: there is no such initialiser and no such file. Known: kmeans++, kmeans++-plain, kmeans||, afk-mc2, random")]
     [InlineData("-k 3 --n-init 0", "--n-init 0: expected a whole number from 1")]
     [InlineData("-k 3 --max-iter 0", "--max-iter 0: expected")]
     [InlineData("-k 3 --tol=-1", "--tol -1: expected a number, finite and not negative")]

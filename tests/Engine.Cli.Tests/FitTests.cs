@@ -158,9 +158,10 @@ public sealed class FitTests : IDisposable
         Bits.Same("inertia", ModelFile.Load(_tool.Path("first/model.json")).Inertia, again.GetProperty("inertia").GetDouble());
     }
 
+    public static TheoryData<string> InitialiserNames => [.. Initializers.All.Select(static i => i.Name)];
+
     [Theory]
-    [InlineData("kmeans++")]
-    [InlineData("random")]
+    [MemberData(nameof(InitialiserNames))]
     public void Every_initialiser_can_be_named(string init)
     {
         Outcome outcome = Tool.Run("fit", Samples.Npy(_tool), "-k", "5", "--init", init, "--json").Succeeds();

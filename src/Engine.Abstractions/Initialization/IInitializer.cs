@@ -32,7 +32,7 @@ public sealed record Seeding(int Clusters, ulong Seed, int Run, int Threads, Can
 public static class Initializers
 {
     /// <summary>The catalog, the default first.</summary>
-    public static IReadOnlyList<IInitializer> All { get; } = [new KMeansPlusPlus(), new RandomRows()];
+    public static IReadOnlyList<IInitializer> All { get; } = [new KMeansPlusPlus(), new PlainKMeansPlusPlus(), new KMeansParallel(), new AfkMc2(), new RandomRows()];
 
     /// <summary>The initialiser of this name.</summary>
     /// <exception cref="ArgumentException">There is none; the message lists those there are.</exception>

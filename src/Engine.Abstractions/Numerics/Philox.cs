@@ -11,8 +11,11 @@ public enum RandomPurpose
     /// <summary>Choosing the rows that sampled verification recomputes.</summary>
     Verification = 2,
 
+    /// <summary>Choosing centroids among the candidates that k-means|| has gathered.</summary>
+    Reclustering = 3,
+
     /// <summary>Starting directions for a projection: no result depends on it, only the work.</summary>
-    Projection = 3,
+    Projection = 4,
 }
 
 /// <summary>
