@@ -17,6 +17,13 @@ public sealed class CpuBackend : IBackend
             static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
     ];
 
+    private readonly Int16Use _int16;
+
+    /// <summary>The backend.</summary>
+    public CpuBackend() : this(Int16Use.WhereItWins) { }
+
+    internal CpuBackend(Int16Use int16) => _int16 = int16;
+
     /// <inheritdoc/>
     public string Name => "cpu";
 
@@ -41,7 +48,7 @@ public sealed class CpuBackend : IBackend
         if (options.Device != 0)
             throw new BackendUnavailableException($"Backend 'cpu' has one device, 0; there is no device {options.Device}.");
         points.Measure(options.Threads);
-        return new Loaded(points, options.Threads);
+        return new Loaded(points, options.Threads, _int16);
     }
 
     /// <inheritdoc/>
@@ -53,7 +60,7 @@ public sealed class CpuBackend : IBackend
     // An algorithm, for vectors of 512 bits and for those of Vector<T>.
     private sealed record Entry(Algorithm Algorithm, Func<Labelling, IAssigner> Open512, Func<Labelling, IAssigner> OpenPortable);
 
-    private sealed class Loaded(PointSet points, int threads) : ILoadedPoints
+    private sealed class Loaded(PointSet points, int threads, Int16Use int16) : ILoadedPoints
     {
         private readonly PinnedPoints _rows = new(points);
 
@@ -65,7 +72,7 @@ public sealed class CpuBackend : IBackend
         {
             Algorithm found = AlgorithmCatalog.Find(Array.ConvertAll(Catalog, static c => c.Algorithm), algorithm);
             Entry entry = Array.Find(Catalog, c => ReferenceEquals(c.Algorithm, found))!;
-            var labelling = new Labelling(_rows, clusters, threads);
+            var labelling = new Labelling(_rows, clusters, threads, int16);
             return new CpuStep(labelling, VectorWidth.Use512 ? entry.Open512(labelling) : entry.OpenPortable(labelling));
         }
 

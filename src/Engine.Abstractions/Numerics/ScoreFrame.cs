@@ -15,10 +15,12 @@ public sealed class ScoreFrame
     private const int TopExponent = 60;
 
     private readonly CentroidSet _centroids;
+    private readonly double _largestNorm;
 
-    private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, ScoreBound bound)
+    private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, double largestNorm, ScoreBound bound)
     {
         _centroids = centroids;
+        _largestNorm = largestNorm;
         Scale = scale;
         Shift = shift;
         HalfNorms = halfNorms;
@@ -72,8 +74,12 @@ public sealed class ScoreFrame
             halfNorms[j] = (float)(square / 2);
             largestNorm = Math.Max(largestNorm, Math.Sqrt(square));
         }
-        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
+        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, largestNorm, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
     }
+
+    /// <summary>The bound of a second kernel in the same frame, which subtracts at the end and has a depth of its own.</summary>
+    /// <param name="depth">As for <see cref="For"/>.</param>
+    public ScoreBound BoundOf(int depth) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm: false, _largestNorm);
 
     /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
     public void WriteCentroid(int cluster, Span<float> destination, int stride = 1)
@@ -111,6 +117,9 @@ public sealed class ScoreFrame
 /// </remarks>
 public readonly struct ScoreBound
 {
+    // The argument for T needs small coefficients; with larger ones every row is resolved.
+    private const float LargestCross = 0.0099f;
+
     private readonly float _cross;      // A
     private readonly float _square;     // B
     private readonly float _underflow;  // η
@@ -149,6 +158,17 @@ public readonly struct ScoreBound
             (float)(slack * ((d / 8) + 16) * Math.ScaleB(1, -53)),
             (float)(1 + ((d + 16) * u)), (float)(root * Math.ScaleB(1, -62)),
             (float)(root * Math.ScaleB(1, -58)), (float)(largestNorm * slack));
+    }
+
+    /// <summary>
+    /// The bound of scores whose inputs were rounded further, to fewer bits, by measured amounts: ‖x̂ − x_used‖ ≤ r_x·‖x̂‖ and ‖ĉ_j − c_used‖ ≤ r_c·‖ĉ_j‖
+    /// for every centroid. Residuals above about a hundredth certify nothing. O(1).
+    /// </summary>
+    /// <param name="residual">r_x + r_c; both may also be given one after the other.</param>
+    public ScoreBound Loosened(float residual)
+    {
+        float cross = _cross + (1.02f * residual);
+        return new ScoreBound(cross < LargestCross ? cross : 1e30f, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
     }
 
     /// <summary>

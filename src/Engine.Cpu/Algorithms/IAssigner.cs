@@ -15,8 +15,9 @@ internal interface IAssigner : IDisposable
 /// <summary>What every algorithm shares, so that one can take over where another left off: the points and their latest labels.</summary>
 internal sealed class Labelling
 {
-    public Labelling(PinnedPoints rows, int clusters, int threads)
+    public Labelling(PinnedPoints rows, int clusters, int threads, Int16Use int16)
     {
+        Int16 = int16;
         Rows = rows;
         Clusters = clusters;
         Threads = threads;
@@ -35,6 +36,9 @@ internal sealed class Labelling
 
     /// <summary>Host threads; 0 is one for each processor.</summary>
     public int Threads { get; }
+
+    /// <summary>Whether rows are scored in int16 first.</summary>
+    public Int16Use Int16 { get; }
 
     /// <summary>The latest label of each row; −1 before the first assignment.</summary>
     public int[] Labels { get; }

@@ -61,4 +61,20 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
         }
         return (((int)index[lane] * TLanes.Count) + lane, best, next);
     }
+
+    /// <summary>
+    /// Lists the clusters of score at most <paramref name="limit"/>, at most one for each lane, and returns how many; 0 where a lane may have more.
+    /// </summary>
+    public static int List(float* state, float limit, Span<int> clusters)
+    {
+        int count = 0;
+        for (int l = 0; l < TLanes.Count; l++)
+        {
+            if (!(state[TLanes.Count + l] > limit))
+                return 0;
+            if (state[l] <= limit)
+                clusters[count++] = ((int)state[(2 * TLanes.Count) + l] * TLanes.Count) + l;
+        }
+        return count;
+    }
 }

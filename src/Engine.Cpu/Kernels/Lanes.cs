@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast.Cpu.Kernels;
 
@@ -36,6 +37,22 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     /// <summary>Whether a ≤ b in any lane.</summary>
     static abstract bool AnyAtMost(TVector a, TVector b);
+
+    /// <summary>The sum of the lanes, in any order.</summary>
+    static abstract float Sum(TVector value);
+
+    /// <summary>Whether the operations on int16 are there. They take a vector for its bits: one int32, or a pair of int16, in each lane.</summary>
+    static abstract bool HasInt16 { get; }
+
+    static abstract TVector BroadcastPair(int* pair);
+
+    /// <summary>sum + a₀·b₀ + a₁·b₁ in int32, for the pair of int16 in each lane.</summary>
+    static abstract TVector MultiplyAddPairs(TVector a, TVector b, TVector sum);
+
+    static abstract TVector Int32ToSingle(TVector int32s);
+
+    /// <summary>Rounds to the nearest int16, saturating; stores <see cref="Count"/> of them and returns what was stored.</summary>
+    static abstract TVector StoreAsInt16(TVector value, short* destination);
 }
 
 /// <summary><see cref="Vector{T}"/>: as wide as the runtime makes it, on every processor.</summary>
@@ -78,6 +95,46 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector<float> a, Vector<float> b) => Vector.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector<float> value) => Vector.Sum(value);
+
+    public static bool HasInt16 =>
+        Vector<float>.Count == Vector512<float>.Count ? Lanes512.HasInt16 : Vector<float>.Count == Vector256<float>.Count ? Avx2.IsSupported : Sse2.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> BroadcastPair(int* pair) => Vector.AsVectorSingle(Vector.Create(*pair));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MultiplyAddPairs(Vector<float> a, Vector<float> b, Vector<float> sum)
+    {
+        if (Vector<float>.Count == Vector512<float>.Count)
+            return Lanes512.MultiplyAddPairs(a.AsVector512(), b.AsVector512(), sum.AsVector512()).AsVector();
+        if (Vector<float>.Count == Vector256<float>.Count)
+            return (Avx2.MultiplyAddAdjacent(a.AsVector256().AsInt16(), b.AsVector256().AsInt16()) + sum.AsVector256().AsInt32()).AsSingle().AsVector();
+        return (Sse2.MultiplyAddAdjacent(a.AsVector128().AsInt16(), b.AsVector128().AsInt16()) + sum.AsVector128().AsInt32()).AsSingle().AsVector();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Int32ToSingle(Vector<float> int32s) => Vector.ConvertToSingle(Vector.AsVectorInt32(int32s));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> StoreAsInt16(Vector<float> value, short* destination)
+    {
+        if (Vector<float>.Count == Vector512<float>.Count)
+            return Lanes512.StoreAsInt16(value.AsVector512(), destination).AsVector();
+        if (Vector<float>.Count == Vector256<float>.Count)
+        {
+            Vector256<int> rounded = Avx.ConvertToVector256Int32(value.AsVector256());
+            Vector128<short> packed = Sse2.PackSignedSaturate(rounded.GetLower(), rounded.GetUpper());
+            packed.Store(destination);
+            return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(packed)).AsVector();
+        }
+        Vector128<int> four = Sse2.ConvertToVector128Int32(value.AsVector128());
+        Vector128<short> stored = Sse2.PackSignedSaturate(four, four);
+        stored.GetLower().Store(destination);
+        return Vector128.ConvertToSingle(Vector128.WidenLower(stored)).AsVector();
+    }
 }
 
 /// <summary><see cref="Vector512{T}"/>, for processors on which <see cref="Vector{T}"/> stays at half the hardware's width.</summary>
@@ -120,4 +177,27 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector512<float> a, Vector512<float> b) => Vector512.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> value) => Vector512.Sum(value);
+
+    public static bool HasInt16 => Avx512BW.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> BroadcastPair(int* pair) => Vector512.Create(*pair).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MultiplyAddPairs(Vector512<float> a, Vector512<float> b, Vector512<float> sum) =>
+        (Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()) + sum.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Int32ToSingle(Vector512<float> int32s) => Vector512.ConvertToSingle(int32s.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> StoreAsInt16(Vector512<float> value, short* destination)
+    {
+        Vector256<short> packed = Avx512F.ConvertToVector256Int16WithSaturation(Avx512F.ConvertToVector512Int32(value));
+        packed.Store(destination);
+        return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(packed));
+    }
 }

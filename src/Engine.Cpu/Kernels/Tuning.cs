@@ -24,6 +24,18 @@ internal static class Tuning
     /// </remarks>
     public const int RowLaneDimensions = PanelKernel.BlockDimensions;
 
+    /// <summary>The part of a float32 pass that an int16 pass saves.</summary>
+    public const double Int16Gain = 0.25;
+
+    /// <summary>Assignments in float32 after one whose int16 pass did not pay.</summary>
+    public const int Int16Pause = 16;
+
+    /// <summary>Whether int16 scores are faster than float32 ones where they decide nearly all rows.</summary>
+    public static bool Int16Wins(int clusters, int dimensions) => dimensions >= 96 && clusters >= 64;
+
+    /// <summary>What it costs to resolve a row by two or three canonical distances, in float32 passes over all clusters.</summary>
+    public static double ResolvedRowCost(int clusters) => 20.0 / clusters;
+
     /// <summary>Rows in a chunk: a multiple of the kernel's block, enough work to pay for its dispatch.</summary>
     public static int ChunkRows(int clusters, int dimensions)
     {
