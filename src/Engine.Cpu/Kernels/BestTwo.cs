@@ -19,6 +19,7 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     /// <summary>Floats of state for each row.</summary>
     public static int Stride => 3 * TLanes.Count;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Clear(float* state)
     {
         TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
@@ -42,6 +43,7 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     }
 
     /// <summary>The cluster of the least score, that score, and the second least over all lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (int Cluster, float Best, float Second) Read(float* state)
     {
         float* second = state + TLanes.Count;
@@ -65,6 +67,7 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     /// <summary>
     /// Lists the clusters of score at most <paramref name="limit"/>, at most one for each lane, and returns how many; 0 where a lane may have more.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int List(float* state, float limit, Span<int> clusters)
     {
         int count = 0;

@@ -1,28 +1,31 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
-/// Packed centroids rounded to int16, each with a scale of its own, in the panels of <see cref="PackedCentroids"/>: pair of coordinates by pair.
+/// Packed centroids rounded to int16, each with a scale of its own, in the panels of <see cref="PackedCentroids"/>. A panel is strips of at most
+/// two vectors, one after the other; a strip is packed pair of coordinates by pair.
 /// </summary>
 /// <remarks>
 /// A scale is the largest with which the norm of every block is at most <see cref="Int16Kernel.NormLimit"/>, so that no dot product of a block
 /// leaves int32, and which keeps every coordinate in int16. What rounding took away is measured: <see cref="Residual"/>.
 /// </remarks>
-internal sealed unsafe class Int16Centroids : IDisposable
+internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
+    where TVector : struct
+    where TLanes : struct, ILanes<TVector>
 {
     private readonly PackedCentroids _packed;
-    private readonly int _lanes;
     private readonly AlignedBuffer _pairs;
     private readonly AlignedBuffer _steps;
-    private readonly double[] _residuals;
+    private readonly float[] _residuals;
 
-    public Int16Centroids(PackedCentroids packed, int lanes)
+    public Int16Centroids(PackedCentroids packed)
     {
         _packed = packed;
-        _lanes = lanes;
-        int vectors = packed.FirstVector(packed.Panels);
-        _pairs = new AlignedBuffer((long)vectors * lanes * Pairs);
-        _steps = new AlignedBuffer((long)vectors * lanes);
-        _residuals = new double[packed.Panels];
+        long places = (long)packed.FirstVector(packed.Panels) * TLanes.Count;
+        _pairs = new AlignedBuffer(places * Pairs);
+        _steps = new AlignedBuffer(places);
+        _residuals = new float[packed.Panels];
     }
 
     /// <summary>The same centroids in float32.</summary>
@@ -32,27 +35,34 @@ internal sealed unsafe class Int16Centroids : IDisposable
     public int Pairs => (_packed.Dimensions + 1) / 2;
 
     /// <summary>An upper bound on ‖ĉ − what is stored of it‖ / ‖ĉ‖ of every centroid.</summary>
-    public double Residual { get; private set; }
+    public float Residual { get; private set; }
 
-    public int* Panel(int panel) => (int*)_pairs.Pointer + ((long)_packed.FirstVector(panel) * _lanes * Pairs);
+    public int* Panel(int panel) => (int*)_pairs.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count * Pairs);
 
     /// <summary>What one unit of each centroid of a panel is worth.</summary>
-    public float* Steps(int panel) => _steps.Pointer + ((long)_packed.FirstVector(panel) * _lanes);
+    public float* Steps(int panel) => _steps.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count);
 
     /// <summary>Rounds the centroids that the float32 panels hold. O(k·d).</summary>
     public void Pack(int threads)
     {
         Chunks.For(_packed.Panels, 1, threads, (panel, _) =>
         {
-            int width = _packed.Vectors(panel) * _lanes;
-            double residual = 0;
-            for (int lane = 0; lane < width; lane++)
-                residual = Math.Max(residual, Pack(_packed.Panel(panel) + lane, (short*)(Panel(panel) + lane), width, Steps(panel) + lane));
+            int vectors = _packed.Vectors(panel);
+            float residual = 0;
+            for (int vector = 0; vector < vectors; vector++)
+            {
+                int strip = vector / Int16Tiles.Vectors * Int16Tiles.Vectors;
+                int stripWidth = Math.Min(Int16Tiles.Vectors, vectors - strip) * TLanes.Count;
+                int lane = vector * TLanes.Count;
+                int* pairs = Panel(panel) + ((long)strip * TLanes.Count * Pairs) + lane - (strip * TLanes.Count);
+                residual = MathF.Max(residual, Pack(
+                    _packed.Panel(panel) + lane, vectors * TLanes.Count, pairs, stripWidth, _packed.Dimensions, Steps(panel) + lane));
+            }
             _residuals[panel] = residual;
         });
         Residual = 0;
-        foreach (double residual in _residuals)
-            Residual = Math.Max(Residual, residual);
+        foreach (float residual in _residuals)
+            Residual = MathF.Max(Residual, residual);
     }
 
     public void Dispose()
@@ -61,36 +71,69 @@ internal sealed unsafe class Int16Centroids : IDisposable
         _steps.Dispose();
     }
 
-    // One centroid, coordinates `width` apart, to pairs as far apart; returns its relative residual.
-    private double Pack(float* coordinates, short* pairs, int width, float* step)
+    // One vector of centroids; coordinates are `width` apart, and pairs of them `pairsWidth`. Returns the largest relative residual.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Pack(float* coordinates, int width, int* pairs, int pairsWidth, int dimensions, float* steps)
     {
-        int d = _packed.Dimensions;
-        double norm = 0, blockNorm = 0, largest = 0;
-        for (int start = 0; start < d; start += Int16Kernel.BlockDimensions)
+        TVector zero = TLanes.Broadcast(0);
+        TVector norm = zero, blockNorm = zero, largest = zero;
+        for (int start = 0; start < dimensions; start += Int16Kernel.BlockDimensions)
         {
-            double block = 0;
-            for (int l = start; l < Math.Min(d, start + Int16Kernel.BlockDimensions); l++)
+            TVector block = zero;
+            for (int l = start; l < Math.Min(dimensions, start + Int16Kernel.BlockDimensions); l++)
             {
-                double value = coordinates[(long)l * width];
-                block += value * value;
-                largest = Math.Max(largest, Math.Abs(value));
+                TVector value = TLanes.Load(coordinates + ((long)l * width));
+                block = TLanes.MultiplyAdd(value, value, block);
+                largest = TLanes.Max(largest, TLanes.Max(value, TLanes.Subtract(zero, value)));
             }
-            norm += block;
-            blockNorm = Math.Max(blockNorm, block);
+            norm = TLanes.Add(norm, block);
+            blockNorm = TLanes.Max(blockNorm, block);
         }
-        norm = Math.Sqrt(norm);
-        // Steps of smaller centroids would underflow; there is none unless it all but coincides with the origin.
-        bool representable = norm > Math.ScaleB(1, -100);
-        double scale = representable ? Math.Min(Int16Kernel.NormLimit / Math.Sqrt(blockNorm), short.MaxValue / largest) : 0;
-        double residual = 0;
-        for (int l = 0; l < 2 * Pairs; l++)
+
+        float* norms = stackalloc float[TLanes.Count];
+        float* blockNorms = stackalloc float[TLanes.Count];
+        float* extents = stackalloc float[TLanes.Count];
+        float* scales = stackalloc float[TLanes.Count];
+        TLanes.Store(norm, norms);
+        TLanes.Store(blockNorm, blockNorms);
+        TLanes.Store(largest, extents);
+        float factor = Int16Kernel.NormFactor(dimensions);
+        for (int lane = 0; lane < TLanes.Count; lane++)
         {
-            double value = l < d ? coordinates[(long)l * width] * scale : 0;
-            double rounded = Math.Round(value);
-            residual += (value - rounded) * (value - rounded);
-            pairs[((long)(l / 2) * 2 * width) + (l % 2)] = (short)rounded;
+            bool representable = norms[lane] > Int16Kernel.LeastSquaredNorm;
+            scales[lane] = representable ? MathF.Min(Int16Kernel.NormLimit / (MathF.Sqrt(blockNorms[lane]) * factor), short.MaxValue / extents[lane]) : 0;
+            steps[lane] = representable ? 1 / scales[lane] : 0;
         }
-        *step = representable ? (float)(1 / scale) : 0;
-        return norm == 0 ? 0 : representable ? 1.000001 * Math.Sqrt(residual) / (scale * norm) : 1;
+
+        TVector scale = TLanes.Load(scales);
+        TVector squares = zero;
+        for (int l = 0; l < dimensions; l += 2, pairs += pairsWidth)
+        {
+            TVector first = Round(coordinates + ((long)l * width), scale, ref squares);
+            TVector second = l + 1 < dimensions ? Round(coordinates + ((l + 1L) * width), scale, ref squares) : zero;
+            TLanes.Store(TLanes.Pair(first, second), (float*)pairs);
+        }
+
+        float* residuals = stackalloc float[TLanes.Count];
+        TLanes.Store(squares, residuals);
+        float residual = 0;
+        for (int lane = 0; lane < TLanes.Count; lane++)
+        {
+            if (norms[lane] > Int16Kernel.LeastSquaredNorm)
+                residual = MathF.Max(residual, Int16Kernel.RelativeResidual(residuals[lane], steps[lane], norms[lane], dimensions));
+            else if (extents[lane] > 0)
+                residual = 1; // as large as the centroid: nothing of it is left
+        }
+        return residual;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Round(float* coordinates, TVector scale, ref TVector squares)
+    {
+        TVector value = TLanes.MultiplyAdd(TLanes.Load(coordinates), scale, TLanes.Broadcast(0));
+        TVector rounded = TLanes.RoundToInt32(value);
+        TVector rest = TLanes.Subtract(value, TLanes.Int32ToSingle(rounded));
+        squares = TLanes.MultiplyAdd(rest, rest, squares);
+        return rounded;
     }
 }

@@ -17,13 +17,30 @@ internal static unsafe class Int16Kernel
     /// <summary>
     /// The greatest norm of a scaled block before rounding. Rounding moves it by at most ½√256; norms of at most √2³¹ − 1 make dot products that fit int32.
     /// </summary>
-    public const double NormLimit = 46_330;
+    public const float NormLimit = 46_330;
 
     // A scaled norm with which no coordinate leaves int16, whatever its share.
     private const float SafeNormLimit = 32_760;
 
-    // Rows with a smaller square are left to float32: of theirs, nothing could underflow.
-    private const float LeastSquaredNorm = 1e-18f;
+    /// <summary>Vectors of a smaller square are left to float32: nothing of the others can underflow.</summary>
+    public const float LeastSquaredNorm = 1e-18f;
+
+    /// <summary>With this as a factor, norms that float32 added up, in any order, are upper bounds; so are scales with some roundings of their own.</summary>
+    public static float NormFactor(int dimensions) => 1 + ((dimensions + 32) * 1.2e-7f);
+
+    /// <summary>An upper bound on the relative residual of a vector.</summary>
+    /// <param name="square">Its residual's squared norm in units, as float32 adds it up.</param>
+    /// <param name="step">What a unit is worth.</param>
+    /// <param name="squaredNorm">Its own squared norm, as float32 adds it up.</param>
+    /// <param name="dimensions">d.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float RelativeResidual(float square, float step, float squaredNorm, int dimensions)
+    {
+        // Scaled coordinates were rounded before they were compared, by at most 2^-9 of a unit each.
+        float residual = MathF.Sqrt(square) + (MathF.Sqrt(dimensions) * (1f / 512));
+        float factor = NormFactor(dimensions);
+        return residual * step / MathF.Sqrt(squaredNorm) * factor * factor;
+    }
 
     /// <summary>The roundings on the way of a block's sum into its score: conversion, addition, both steps and their products.</summary>
     public static int Depth(int dimensions) => 6 + ((dimensions + BlockDimensions - 1) / BlockDimensions);
@@ -48,9 +65,7 @@ internal static unsafe class Int16Kernel
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        // Sums of squares in float32 are off by less than this, in any order; roundings of the scale and of scaled coordinates are below 2^-9 each.
-        float rounding = 1 + ((dimensions + 32) * 1.2e-7f);
-        float absolute = MathF.Sqrt(dimensions) * (1f / 512);
+        float factor = NormFactor(dimensions);
         for (int i = 0; i < count; i++, framed += dimensions, pairs += (dimensions + 1) / 2)
         {
             float square = squaredNorms[i];
@@ -61,8 +76,8 @@ internal static unsafe class Int16Kernel
                 residuals[i] = 1;
                 continue;
             }
-            float blockNorm = MathF.Sqrt(dimensions <= BlockDimensions ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * rounding;
-            float scale = (float)NormLimit / blockNorm;
+            float blockNorm = MathF.Sqrt(dimensions <= BlockDimensions ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
+            float scale = NormLimit / blockNorm;
             float residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
             if (residual > 0.26f * dimensions)
             {
@@ -70,9 +85,8 @@ internal static unsafe class Int16Kernel
                 scale = SafeNormLimit / blockNorm;
                 residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
             }
-            float step = 1 / scale;
-            steps[i] = step;
-            residuals[i] = ((MathF.Sqrt(residual) * rounding) + absolute) * step / MathF.Sqrt(square) * 1.000001f;
+            steps[i] = 1 / scale;
+            residuals[i] = RelativeResidual(residual, steps[i], square, dimensions);
         }
     }
 
@@ -88,7 +102,7 @@ internal static unsafe class Int16Kernel
     /// <param name="stride">Floats of state for each row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score<TVector, TLanes, TSink>(
-        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids centroids, int panel, float* partial, float* state, int stride)
+        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids<TVector, TLanes> centroids, int panel, float* partial, float* state, int stride)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
@@ -97,34 +111,39 @@ internal static unsafe class Int16Kernel
         for (int i = count; i % tileRows != 0; i++)
             rows[i] = rows[count - 1];
         int length = centroids.Pairs;
-        int vectors = centroids.Packed.Vectors(panel);
-        int width = vectors * TLanes.Count;
-        var tile = new Int16Tile
+        int panelVectors = centroids.Packed.Vectors(panel);
+        for (int first = 0; first < panelVectors; first += Int16Tiles.Vectors)
         {
-            X = pairs,
-            Stride = length,
-            C = centroids.Panel(panel),
-            RowSteps = rowSteps,
-            Steps = centroids.Steps(panel),
-            HalfNorms = centroids.Packed.HalfNorms(panel),
-            Vector = centroids.Packed.FirstVector(panel),
-            State = state,
-            StateStride = stride,
-        };
-        for (int start = 0; start < length; start += BlockDimensions / 2)
-        {
-            tile.Length = Math.Min(BlockDimensions / 2, length - start);
-            tile.Resume = start > 0;
-            tile.Last = start + tile.Length == length;
-            for (int row = 0; row < count; row += tileRows)
+            int vectors = Math.Min(Int16Tiles.Vectors, panelVectors - first);
+            int width = vectors * TLanes.Count;
+            int lane = first * TLanes.Count;
+            var tile = new Int16Tile
             {
-                tile.Rows = rows + row;
-                tile.Count = Math.Min(tileRows, count - row);
-                tile.Partial = partial + (row * width);
-                Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
+                X = pairs,
+                Stride = length,
+                C = centroids.Panel(panel) + ((long)lane * length),
+                RowSteps = rowSteps,
+                Steps = centroids.Steps(panel) + lane,
+                HalfNorms = centroids.Packed.HalfNorms(panel) + lane,
+                Vector = centroids.Packed.FirstVector(panel) + first,
+                State = state,
+                StateStride = stride,
+            };
+            for (int start = 0; start < length; start += BlockDimensions / 2)
+            {
+                tile.Length = Math.Min(BlockDimensions / 2, length - start);
+                tile.Resume = start > 0;
+                tile.Last = start + tile.Length == length;
+                for (int row = 0; row < count; row += tileRows)
+                {
+                    tile.Rows = rows + row;
+                    tile.Count = Math.Min(tileRows, count - row);
+                    tile.Partial = partial + (row * width);
+                    Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
+                }
+                tile.X += tile.Length;
+                tile.C += (long)tile.Length * width;
             }
-            tile.X += tile.Length;
-            tile.C += (long)tile.Length * width;
         }
     }
 

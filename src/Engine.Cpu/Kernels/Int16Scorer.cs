@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
@@ -8,13 +10,13 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     where TLanes : struct, ILanes<TVector>
 {
     private readonly RowScorer<TVector, TLanes> _scorer;
-    private readonly Int16Centroids _centroids;
+    private readonly Int16Centroids<TVector, TLanes> _centroids;
     private readonly int _dimensions;
 
     public Int16Scorer(RowScorer<TVector, TLanes> scorer)
     {
         _scorer = scorer;
-        _centroids = new Int16Centroids(scorer.Packed, TLanes.Count);
+        _centroids = new Int16Centroids<TVector, TLanes>(scorer.Packed);
         _dimensions = scorer.Packed.Dimensions;
     }
 
@@ -25,10 +27,11 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     public ScoreBound Prepare(ScoreFrame frame, int threads)
     {
         _centroids.Pack(threads);
-        return frame.BoundOf(Int16Kernel.Depth(_dimensions)).Loosened((float)_centroids.Residual);
+        return frame.BoundOf(Int16Kernel.Depth(_dimensions)).Loosened(_centroids.Residual);
     }
 
     /// <summary>Best, second best, cluster, squared norm and residual of at most <see cref="PanelKernel.BlockRows"/> rows that <paramref name="block"/> has taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void BestTwo(int count, RowBlock block)
     {
         var staging = new Int16Staging(block, _dimensions);

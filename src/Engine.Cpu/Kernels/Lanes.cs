@@ -46,10 +46,18 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     static abstract TVector BroadcastPair(int* pair);
 
-    /// <summary>sum + a₀·b₀ + a₁·b₁ in int32, for the pair of int16 in each lane.</summary>
-    static abstract TVector MultiplyAddPairs(TVector a, TVector b, TVector sum);
+    /// <summary>a₀·b₀ + a₁·b₁ in int32, for the pair of int16 in each lane.</summary>
+    static abstract TVector MultiplyPairs(TVector a, TVector b);
+
+    static abstract TVector AddInt32(TVector a, TVector b);
 
     static abstract TVector Int32ToSingle(TVector int32s);
+
+    /// <summary>Rounds to the nearest int32.</summary>
+    static abstract TVector RoundToInt32(TVector value);
+
+    /// <summary>One pair of int16 in each lane from int32s in their range.</summary>
+    static abstract TVector Pair(TVector first, TVector second);
 
     /// <summary>Rounds to the nearest int16, saturating; stores <see cref="Count"/> of them and returns what was stored.</summary>
     static abstract TVector StoreAsInt16(TVector value, short* destination);
@@ -106,17 +114,34 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     public static Vector<float> BroadcastPair(int* pair) => Vector.AsVectorSingle(Vector.Create(*pair));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> MultiplyAddPairs(Vector<float> a, Vector<float> b, Vector<float> sum)
+    public static Vector<float> MultiplyPairs(Vector<float> a, Vector<float> b)
     {
         if (Vector<float>.Count == Vector512<float>.Count)
-            return Lanes512.MultiplyAddPairs(a.AsVector512(), b.AsVector512(), sum.AsVector512()).AsVector();
-        if (Vector<float>.Count == Vector256<float>.Count)
-            return (Avx2.MultiplyAddAdjacent(a.AsVector256().AsInt16(), b.AsVector256().AsInt16()) + sum.AsVector256().AsInt32()).AsSingle().AsVector();
-        return (Sse2.MultiplyAddAdjacent(a.AsVector128().AsInt16(), b.AsVector128().AsInt16()) + sum.AsVector128().AsInt32()).AsSingle().AsVector();
+            return Lanes512.MultiplyPairs(a.AsVector512(), b.AsVector512()).AsVector();
+        return Vector<float>.Count == Vector256<float>.Count
+            ? Avx2.MultiplyAddAdjacent(a.AsVector256().AsInt16(), b.AsVector256().AsInt16()).AsSingle().AsVector()
+            : Sse2.MultiplyAddAdjacent(a.AsVector128().AsInt16(), b.AsVector128().AsInt16()).AsSingle().AsVector();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> AddInt32(Vector<float> a, Vector<float> b) => Vector.AsVectorSingle(Vector.AsVectorInt32(a) + Vector.AsVectorInt32(b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Int32ToSingle(Vector<float> int32s) => Vector.ConvertToSingle(Vector.AsVectorInt32(int32s));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> RoundToInt32(Vector<float> value)
+    {
+        if (Vector<float>.Count == Vector512<float>.Count)
+            return Lanes512.RoundToInt32(value.AsVector512()).AsVector();
+        return Vector<float>.Count == Vector256<float>.Count
+            ? Avx.ConvertToVector256Int32(value.AsVector256()).AsSingle().AsVector()
+            : Sse2.ConvertToVector128Int32(value.AsVector128()).AsSingle().AsVector();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Pair(Vector<float> first, Vector<float> second) =>
+        Vector.AsVectorSingle((Vector.AsVectorInt32(first) & new Vector<int>(0xFFFF)) | (Vector.AsVectorInt32(second) << 16));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> StoreAsInt16(Vector<float> value, short* destination)
@@ -187,11 +212,20 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     public static Vector512<float> BroadcastPair(int* pair) => Vector512.Create(*pair).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> MultiplyAddPairs(Vector512<float> a, Vector512<float> b, Vector512<float> sum) =>
-        (Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()) + sum.AsInt32()).AsSingle();
+    public static Vector512<float> MultiplyPairs(Vector512<float> a, Vector512<float> b) => Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> AddInt32(Vector512<float> a, Vector512<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Int32ToSingle(Vector512<float> int32s) => Vector512.ConvertToSingle(int32s.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> RoundToInt32(Vector512<float> value) => Avx512F.ConvertToVector512Int32(value).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Pair(Vector512<float> first, Vector512<float> second) =>
+        ((first.AsInt32() & Vector512.Create(0xFFFF)) | (second.AsInt32() << 16)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> StoreAsInt16(Vector512<float> value, short* destination)

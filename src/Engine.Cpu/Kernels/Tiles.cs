@@ -168,14 +168,6 @@ internal readonly unsafe struct FourRows<TVector, TLanes>(TVector r0, TVector r1
         TLanes.MultiplyAdd(R0, c, sum.R0), TLanes.MultiplyAdd(R1, c, sum.R1), TLanes.MultiplyAdd(R2, c, sum.R2), TLanes.MultiplyAdd(R3, c, sum.R3));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public FourRows<TVector, TLanes> MultiplyAddPairs(TVector c, FourRows<TVector, TLanes> sum) => new(
-        TLanes.MultiplyAddPairs(R0, c, sum.R0), TLanes.MultiplyAddPairs(R1, c, sum.R1), TLanes.MultiplyAddPairs(R2, c, sum.R2), TLanes.MultiplyAddPairs(R3, c, sum.R3));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public FourRows<TVector, TLanes> Int32ToSingle() =>
-        new(TLanes.Int32ToSingle(R0), TLanes.Int32ToSingle(R1), TLanes.Int32ToSingle(R2), TLanes.Int32ToSingle(R3));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public FourRows<TVector, TLanes> Add(float* p) => new(
         TLanes.Add(TLanes.Load(p), R0), TLanes.Add(TLanes.Load(p + TLanes.Count), R1),
         TLanes.Add(TLanes.Load(p + (2 * TLanes.Count)), R2), TLanes.Add(TLanes.Load(p + (3 * TLanes.Count)), R3));
