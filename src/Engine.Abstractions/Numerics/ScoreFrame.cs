@@ -208,5 +208,6 @@ public readonly struct ScoreBound
         return (x, MathF.Min(t, MathF.Max(x + reach, _least)));
     }
 
-    private float Error(float x, float t) => (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
+    // x·t first: it may be 0 where the coefficient says that nothing is certain.
+    private float Error(float x, float t) => (_cross * (x * t)) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
 }
