@@ -128,6 +128,8 @@ internal static unsafe class Int16Kernel
                 Vector = centroids.Packed.FirstVector(panel) + first,
                 State = state,
                 StateStride = stride,
+                // Strips are narrower than panels: the rest of the scratch is free.
+                Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
             };
             for (int start = 0; start < length; start += BlockDimensions / 2)
             {

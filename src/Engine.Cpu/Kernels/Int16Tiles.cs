@@ -65,6 +65,10 @@ internal static unsafe class Int16Tiles
                 s6 = s6.Add(p6);
                 s7 = s7.Add(p7);
             }
+            Finish<TVector, TLanes, TSink, TRow>(t, 0, s0);
+            Finish<TVector, TLanes, TSink, TRow>(t, 1, s1);
+            Finish<TVector, TLanes, TSink, TRow>(t, 2, s2);
+            Finish<TVector, TLanes, TSink, TRow>(t, 3, s3);
             Finish<TVector, TLanes, TSink, TRow>(t, 4, s4);
             Finish<TVector, TLanes, TSink, TRow>(t, 5, s5);
             Finish<TVector, TLanes, TSink, TRow>(t, 6, s6);
@@ -84,11 +88,15 @@ internal static unsafe class Int16Tiles
                 s2 = s2.Add(p2);
                 s3 = s3.Add(p3);
             }
+            // Through memory: with 16 registers the JIT would rather write sums to the stack at every turn of the loop than here.
+            int width = TRow.Vectors * TLanes.Count;
+            s0.Store(t.Sums);
+            s1.Store(t.Sums + width);
+            s2.Store(t.Sums + (2 * width));
+            s3.Store(t.Sums + (3 * width));
+            for (int row = 0; row < 4; row++)
+                Finish<TVector, TLanes, TSink, TRow>(t, row, TRow.Load(t.Sums + (row * width)));
         }
-        Finish<TVector, TLanes, TSink, TRow>(t, 0, s0);
-        Finish<TVector, TLanes, TSink, TRow>(t, 1, s1);
-        Finish<TVector, TLanes, TSink, TRow>(t, 2, s2);
-        Finish<TVector, TLanes, TSink, TRow>(t, 3, s3);
     }
 
     // Adds the dot products of earlier blocks, then keeps them for the next block or hands the scores to the sink.
@@ -144,6 +152,8 @@ internal static unsafe class Int16Tiles
 
         static abstract TSelf Load(float* source);
 
+        void Store(float* destination);
+
         TVector First { get; }
 
         TVector Second { get; }
@@ -169,6 +179,9 @@ internal static unsafe class Int16Tiles
         public static OneVector<TVector, TLanes> Load(float* source) => new(TLanes.Load(source));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(float* destination) => TLanes.Store(_first, destination);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public OneVector<TVector, TLanes> Multiply(TVector pair) => new(TLanes.MultiplyPairs(pair, _first));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -190,6 +203,13 @@ internal static unsafe class Int16Tiles
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static TwoVectors<TVector, TLanes> Load(float* source) => new(TLanes.Load(source), TLanes.Load(source + TLanes.Count));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(float* destination)
+        {
+            TLanes.Store(_first, destination);
+            TLanes.Store(_second, destination + TLanes.Count);
+        }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TwoVectors<TVector, TLanes> Multiply(TVector pair) => new(TLanes.MultiplyPairs(pair, _first), TLanes.MultiplyPairs(pair, _second));
@@ -223,6 +243,9 @@ internal unsafe ref struct Int16Tile
 
     /// <summary>Dot products of earlier blocks.</summary>
     public float* Partial;
+
+    /// <summary>Scratch for the sums of four rows.</summary>
+    public float* Sums;
 
     /// <summary>Whether there were earlier blocks.</summary>
     public bool Resume;

@@ -108,7 +108,7 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     public static float Sum(Vector<float> value) => Vector.Sum(value);
 
     public static bool HasInt16 =>
-        Vector<float>.Count == Vector512<float>.Count ? Lanes512.HasInt16 : Vector<float>.Count == Vector256<float>.Count ? Avx2.IsSupported : Sse2.IsSupported;
+        Vector<float>.Count == 16 ? Lanes512.HasInt16 : Vector<float>.Count == 8 ? Avx2.IsSupported : Sse2.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> BroadcastPair(int* pair) => Vector.AsVectorSingle(Vector.Create(*pair));
@@ -116,9 +116,9 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> MultiplyPairs(Vector<float> a, Vector<float> b)
     {
-        if (Vector<float>.Count == Vector512<float>.Count)
+        if (Vector<float>.Count == 16)
             return Lanes512.MultiplyPairs(a.AsVector512(), b.AsVector512()).AsVector();
-        return Vector<float>.Count == Vector256<float>.Count
+        return Vector<float>.Count == 8
             ? Avx2.MultiplyAddAdjacent(a.AsVector256().AsInt16(), b.AsVector256().AsInt16()).AsSingle().AsVector()
             : Sse2.MultiplyAddAdjacent(a.AsVector128().AsInt16(), b.AsVector128().AsInt16()).AsSingle().AsVector();
     }
@@ -132,9 +132,9 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> RoundToInt32(Vector<float> value)
     {
-        if (Vector<float>.Count == Vector512<float>.Count)
+        if (Vector<float>.Count == 16)
             return Lanes512.RoundToInt32(value.AsVector512()).AsVector();
-        return Vector<float>.Count == Vector256<float>.Count
+        return Vector<float>.Count == 8
             ? Avx.ConvertToVector256Int32(value.AsVector256()).AsSingle().AsVector()
             : Sse2.ConvertToVector128Int32(value.AsVector128()).AsSingle().AsVector();
     }
@@ -146,9 +146,9 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> StoreAsInt16(Vector<float> value, short* destination)
     {
-        if (Vector<float>.Count == Vector512<float>.Count)
+        if (Vector<float>.Count == 16)
             return Lanes512.StoreAsInt16(value.AsVector512(), destination).AsVector();
-        if (Vector<float>.Count == Vector256<float>.Count)
+        if (Vector<float>.Count == 8)
         {
             Vector256<int> rounded = Avx.ConvertToVector256Int32(value.AsVector256());
             Vector128<short> packed = Sse2.PackSignedSaturate(rounded.GetLower(), rounded.GetUpper());
