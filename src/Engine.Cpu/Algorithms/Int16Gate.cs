@@ -19,12 +19,12 @@ internal enum Int16Use
 /// Decides for one run whether the next assignment scores rows in int16 first: by shape, then by what it costs to decide the rows that int16
 /// leaves open. Labels do not depend on it.
 /// </summary>
-internal sealed class Int16Gate(Int16Use use, int clusters, int dimensions)
+internal sealed class Int16Gate(Int16Use use, int clusters, bool wins)
 {
     private int _closedFor;
 
     /// <summary>Whether int16 may ever be used.</summary>
-    public bool IsEver { get; } = use == Int16Use.Always || (use == Int16Use.WhereItWins && Tuning.Int16Wins(clusters, dimensions));
+    public bool IsEver { get; } = use == Int16Use.Always || (use == Int16Use.WhereItWins && wins);
 
     /// <summary>Whether the next assignment uses it; each is to be asked about once.</summary>
     public bool IsOpen() => IsEver && (use == Int16Use.Always || _closedFor-- <= 0);
