@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace KMeansFast.Cpu.Kernels;
@@ -46,22 +47,15 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (int Cluster, float Best, float Second) Read(float* state)
     {
-        float* second = state + TLanes.Count;
-        float* index = second + TLanes.Count;
-        int lane = 0;
-        float best = state[0];
-        float next = second[0];
-        for (int l = 1; l < TLanes.Count; l++)
-        {
-            float score = state[l];
-            next = MathF.Min(next, MathF.Min(MathF.Max(best, score), second[l]));
-            if (score < best)
-            {
-                best = score;
-                lane = l;
-            }
-        }
-        return (((int)index[lane] * TLanes.Count) + lane, best, next);
+        TVector lanes = TLanes.Load(state);
+        float best = TLanes.MinAcross(lanes);
+        TVector bests = TLanes.Broadcast(best);
+        uint equal = TLanes.EqualLanes(lanes, bests);
+        int lane = BitOperations.TrailingZeroCount(equal);
+        // Of several lanes with the least score, the others are second; else it is the least of all but this one.
+        TVector others = TLanes.WhereLess(bests, lanes, lanes, TLanes.Broadcast(float.PositiveInfinity));
+        float second = (equal & (equal - 1)) != 0 ? best : TLanes.MinAcross(TLanes.Min(others, TLanes.Load(state + TLanes.Count)));
+        return (((int)state[(2 * TLanes.Count) + lane] * TLanes.Count) + lane, best, second);
     }
 
     /// <summary>

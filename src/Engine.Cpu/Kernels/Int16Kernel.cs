@@ -169,7 +169,7 @@ internal static unsafe class Int16Kernel
         for (; l < dimensions; l++)
         {
             float value = row[l] * scale;
-            destination[l] = (short)Math.Clamp(MathF.Round(value), short.MinValue, short.MaxValue);
+            destination[l] = (short)Math.Clamp(float.ConvertToIntegerNative<int>(MathF.Round(value)), short.MinValue, short.MaxValue);
             float rest = value - destination[l];
             sum += rest * rest;
         }

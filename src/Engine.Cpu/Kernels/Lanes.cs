@@ -38,6 +38,12 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>Whether a ≤ b in any lane.</summary>
     static abstract bool AnyAtMost(TVector a, TVector b);
 
+    /// <summary>The least of all lanes.</summary>
+    static abstract float MinAcross(TVector value);
+
+    /// <summary>One bit for each lane: whether it equals <paramref name="b"/>'s.</summary>
+    static abstract uint EqualLanes(TVector a, TVector b);
+
     /// <summary>The sum of the lanes, in any order.</summary>
     static abstract float Sum(TVector value);
 
@@ -103,6 +109,23 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector<float> a, Vector<float> b) => Vector.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector<float> value)
+    {
+        if (Vector<float>.Count == 16)
+            return Lanes512.MinAcross(value.AsVector512());
+        return Vector<float>.Count == 8 ? Lanes512.MinAcross(value.AsVector256()) : Lanes512.MinAcross(value.AsVector128());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint EqualLanes(Vector<float> a, Vector<float> b)
+    {
+        Vector<float> equal = Vector.AsVectorSingle(Vector.Equals(a, b));
+        if (Vector<float>.Count == 16)
+            return (uint)equal.AsVector512().ExtractMostSignificantBits();
+        return Vector<float>.Count == 8 ? equal.AsVector256().ExtractMostSignificantBits() : equal.AsVector128().ExtractMostSignificantBits();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector<float> value) => Vector.Sum(value);
@@ -202,6 +225,22 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector512<float> a, Vector512<float> b) => Vector512.LessThanOrEqualAny(a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector512<float> value) => MinAcross(Vector256.MinNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector256<float> value) => MinAcross(Vector128.MinNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector128<float> value)
+    {
+        value = Vector128.MinNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MinNative(value, Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint EqualLanes(Vector512<float> a, Vector512<float> b) => (uint)Vector512.Equals(a, b).ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> value) => Vector512.Sum(value);
