@@ -18,6 +18,13 @@ public sealed class CpuBackend : IBackend
         new("projection", "exact partial distances in leading principal coordinates, then bounds", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)", Openers.Projection),
     ];
 
+    private readonly Int16Use _int16;
+
+    /// <summary>The backend.</summary>
+    public CpuBackend() : this(Int16Use.WhereItWins) { }
+
+    internal CpuBackend(Int16Use int16) => _int16 = int16;
+
     /// <inheritdoc/>
     public string Name => "cpu";
 
@@ -42,7 +49,7 @@ public sealed class CpuBackend : IBackend
         if (options.Device != 0)
             throw new BackendUnavailableException($"Backend 'cpu' has one device, 0; there is no device {options.Device}.");
         points.Measure(options.Threads);
-        return new Loaded(points, options);
+        return new Loaded(points, options, _int16);
     }
 
     /// <inheritdoc/>
@@ -56,7 +63,7 @@ public sealed class CpuBackend : IBackend
         public Entry(string name, string description, string source, Opener opener) : this(new Algorithm(name, description, source), opener) { }
     }
 
-    private sealed class Loaded(PointSet points, ExecutionOptions options) : ILoadedPoints
+    private sealed class Loaded(PointSet points, ExecutionOptions options, Int16Use int16) : ILoadedPoints
     {
         private readonly PinnedPoints _rows = new(points);
 
@@ -68,7 +75,7 @@ public sealed class CpuBackend : IBackend
         {
             Algorithm found = AlgorithmCatalog.Find(Array.ConvertAll(Catalog, static c => c.Algorithm), algorithm);
             long memory = options.Memory > 0 ? options.Memory : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4;
-            var labelling = new Labelling(_rows, clusters, options.Threads, memory);
+            var labelling = new Labelling(_rows, clusters, options.Threads, int16, memory);
             if (string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal))
                 return new CpuStep(labelling, Openers.Auto(labelling));
             Opener opener = Array.Find(Catalog, c => ReferenceEquals(c.Algorithm, found))!.Opener;

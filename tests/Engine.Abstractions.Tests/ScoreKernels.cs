@@ -1,7 +1,11 @@
 namespace KMeansFast.Abstractions.Tests;
 
-/// <summary>A way to add up a float32 dot product, and the most roundings that any product meets on its way into the sum.</summary>
-internal sealed record ScoreKernel(string Name, ScoreKernel.DepthOf Depth, ScoreKernel.DotOf Dot, bool FusedFrame = false, bool Flush = false, bool StartsFromHalfNorm = false)
+/// <summary>
+/// A way to add up a float32 dot product, and the most roundings that any product meets on its way into the sum; with <paramref name="Bits"/>,
+/// of rows and centroids rounded to so many bits, whose dot product is exact.
+/// </summary>
+internal sealed record ScoreKernel(
+    string Name, ScoreKernel.DepthOf Depth, ScoreKernel.DotOf Dot, bool FusedFrame = false, bool Flush = false, bool StartsFromHalfNorm = false, int Bits = 0)
 {
     internal delegate int DepthOf(int dimensions);
 
@@ -25,13 +29,55 @@ internal sealed record ScoreKernel(string Name, ScoreKernel.DepthOf Depth, Score
         new("fused loop, subnormals flushed", d => d, FusedFlushed, FusedFrame: true, Flush: true),
         new("plain loop from the half norm", d => d + 1, Plain, StartsFromHalfNorm: true),
         new("fused loop from the half norm", d => d + 1, Fused, FusedFrame: true, StartsFromHalfNorm: true),
+        new("int16", _ => 6, Plain, Bits: 16),
+        new("int16, subnormals flushed", _ => 6, PlainFlushed, Flush: true, Bits: 16),
+        new("12 bits", _ => 6, Fused, FusedFrame: true, Bits: 12),
+        new("8 bits", _ => 6, Plain, Bits: 8),
     ];
+
+    /// <summary>The bound of scores but for the rows' residuals.</summary>
+    public ScoreBound BoundOf(ScoreFrame frame, int dimensions, float residual) =>
+        Bits == 0 ? frame.Bound : frame.BoundOf(Depth(dimensions)).Loosened(residual);
+
+    /// <summary>Rounds a framed vector to whole units, and gives what a unit is worth and the relative residual; leaves it as it is without bits.</summary>
+    public (float Step, float Residual) Round(Span<float> vector)
+    {
+        if (Bits == 0)
+            return (1, 0);
+        double square = 0, largest = 0, rest = 0;
+        foreach (float value in vector)
+        {
+            square += (double)value * value;
+            largest = Math.Max(largest, Math.Abs(value));
+        }
+        if (square <= 1e-18)
+        {
+            vector.Clear();
+            return (0, largest == 0 ? 0 : 1);
+        }
+        double scale = Math.Min(Math.ScaleB(46_330, Bits - 16) / Math.Sqrt(square), (Math.ScaleB(1, Bits - 1) - 1) / largest);
+        foreach (ref float value in vector)
+        {
+            double rounded = Math.Round(value * scale);
+            rest += ((value * scale) - rounded) * ((value * scale) - rounded);
+            value = (float)rounded;
+        }
+        return ((float)(1 / scale), MathF.BitIncrement((float)(Math.Sqrt(rest / square) / scale)));
+    }
 
     public float Result(float value) => Flush && MathF.Abs(value) < 1.17549435e-38f ? 0 : value;
 
     /// <summary>The score of one centroid.</summary>
-    public float Score(float halfNorm, ReadOnlySpan<float> x, ReadOnlySpan<float> c)
+    public float Score(float halfNorm, ReadOnlySpan<float> x, ReadOnlySpan<float> c, float rowStep = 1, float step = 1)
     {
+        if (Bits > 0)
+        {
+            long sum = 0;
+            for (int l = 0; l < x.Length; l++)
+                sum += (long)x[l] * (long)c[l];
+            Assert.InRange(sum, -int.MaxValue, int.MaxValue);
+            return Result(halfNorm - Result(Result(sum * step) * rowStep));
+        }
         if (!StartsFromHalfNorm)
             return Result(halfNorm - Dot(x, c));
         float score = halfNorm;

@@ -31,6 +31,45 @@ public sealed class CpuBackendTests
     }
 
     [Fact]
+    public void Int16_scores_are_given_up_where_they_say_too_little_and_tried_again()
+    {
+        // All centroids all but coincide, so that many are within the bound of int16 scores and few within that of float32.
+        const int rows = 2000, d = 130, k = 100;
+        float[] values = Generate.Uniform(8, rows * d, -1, 1);
+        float[] near = Generate.Uniform(9, k * d, -2e-5, 2e-5);
+        var points = PointSet.FromRows(values, rows, d);
+        var centroids = new CentroidSet([.. near.Select((v, i) => v + values[i % d])], k, d);
+        using var cpu = new CpuBackend();
+        using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions());
+        using IStep step = loaded.Open("lloyd", k);
+        bool isOffered = VectorWidth.Use512 ? Lanes512.HasInt16 : PortableLanes.HasInt16;
+        for (int assignment = 0; assignment <= 2 * (Tuning.Int16Pause + 1); assignment++)
+        {
+            bool twice = step.Assign(centroids).Distances > (long)rows * k * 3 / 2;
+            Assert.Equal(isOffered && assignment % (Tuning.Int16Pause + 1) == 0, twice);
+        }
+        var labels = new int[rows];
+        step.ReadLabels(labels);
+        Assert.All(Enumerable.Range(0, rows), i => Assert.Equal(ScalarReference.Label(points[i], centroids).Label, labels[i]));
+    }
+
+    [Theory]
+    [InlineData(10, 0, false)]
+    [InlineData(900, 0, true)]
+    [InlineData(0, 150, false)]
+    [InlineData(0, 250, true)]
+    public void What_int16_leaves_open_decides_whether_it_pauses(int resolved, int unsifted, bool pauses)
+    {
+        var gate = new Int16Gate(Int16Use.WhereItWins, clusters: 100, wins: true);
+        Assert.True(gate.IsOpen());
+        gate.Observe(1000, resolved, unsifted);
+        Assert.Equal(!pauses, gate.IsOpen());
+        Assert.False(new Int16Gate(Int16Use.Never, 100, wins: true).IsEver);
+        Assert.False(new Int16Gate(Int16Use.WhereItWins, 100, wins: false).IsEver);
+        Assert.True(new Int16Gate(Int16Use.Always, 100, wins: false).IsOpen());
+    }
+
+    [Fact]
     public void The_inertia_estimate_is_close()
     {
         float[] values = Generate.Blobs(7, 3000, 12, 8, offset: 100);

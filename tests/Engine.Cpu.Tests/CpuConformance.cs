@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
+using KMeansFast.Cpu.Algorithms;
 using KMeansFast.Cpu.Kernels;
 using KMeansFast.TestKit;
 
@@ -8,6 +9,12 @@ namespace KMeansFast.Cpu.Tests;
 public sealed class CpuConformance : BackendConformance
 {
     protected override IBackend CreateBackend() => new CpuBackend();
+}
+
+/// <summary>Every row is scored in int16 first, also where that does not pay; where the processor cannot, this is the same as the other.</summary>
+public sealed class Int16Conformance : BackendConformance
+{
+    protected override IBackend CreateBackend() => new CpuBackend(Int16Use.Always);
 }
 
 [CollectionDefinition(nameof(RosterTests), DisableParallelization = true)]

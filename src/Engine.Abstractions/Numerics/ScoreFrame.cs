@@ -23,10 +23,12 @@ public sealed class ScoreFrame
     private const int ChunkValues = 16 * 1024;
 
     private readonly CentroidSet _centroids;
+    private readonly double _largestNorm;
 
-    private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, ScoreBound bound)
+    private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, double largestNorm, ScoreBound bound)
     {
         _centroids = centroids;
+        _largestNorm = largestNorm;
         Scale = scale;
         Shift = shift;
         HalfNorms = halfNorms;
@@ -78,8 +80,12 @@ public sealed class ScoreFrame
             }
         });
         double largestNorm = Math.Sqrt(squares.Max());
-        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
+        return new ScoreFrame(centroids, (float)scale, shift, halfNorms, largestNorm, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
     }
+
+    /// <summary>The bound of a second kernel in the same frame, which subtracts at the end and has a depth of its own.</summary>
+    /// <param name="depth">As for <see cref="For"/>.</param>
+    public ScoreBound BoundOf(int depth) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm: false, _largestNorm);
 
     /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -170,6 +176,9 @@ public sealed class ScoreFrame
 /// </remarks>
 public readonly struct ScoreBound
 {
+    // The argument for T needs small coefficients; with larger ones every row is resolved.
+    private const float LargestCross = 0.0099f;
+
     private readonly float _cross;      // A
     private readonly float _square;     // B
     private readonly float _underflow;  // η
@@ -211,6 +220,17 @@ public readonly struct ScoreBound
     }
 
     /// <summary>
+    /// The bound of scores whose inputs were rounded further, to fewer bits, by measured amounts: ‖x̂ − x_used‖ ≤ r_x·‖x̂‖ and ‖ĉ_j − c_used‖ ≤ r_c·‖ĉ_j‖
+    /// for every centroid. Residuals above about a hundredth certify nothing. O(1).
+    /// </summary>
+    /// <param name="residual">r_x + r_c; both may also be given one after the other.</param>
+    public ScoreBound Loosened(float residual)
+    {
+        float cross = _cross + (1.02f * residual);
+        return new ScoreBound(cross < LargestCross ? cross : 1e30f, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
+    }
+
+    /// <summary>
     /// The gap between the best and the second-best score of a row above which the best one is canonical. Candidates of any other row are the
     /// centroids whose score is at most the best plus this.
     /// </summary>
@@ -247,5 +267,6 @@ public readonly struct ScoreBound
         return (x, MathF.Min(t, MathF.Max(x + reach, _least)));
     }
 
-    private float Error(float x, float t) => (_cross * x * t) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
+    // x·t first: it may be 0 where the coefficient says that nothing is certain.
+    private float Error(float x, float t) => (_cross * (x * t)) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
 }

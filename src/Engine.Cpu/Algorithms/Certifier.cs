@@ -14,7 +14,9 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
 {
     private readonly int[] _uncertain = new int[capacity];
     private readonly float[] _limits = new float[capacity];
+    private readonly int[] _unsifted = new int[capacity];
     private int _count;
+    private int _unsiftedCount;
 
     /// <summary>Scratch for a block of rows.</summary>
     public RowBlock Block { get; } = scorer.CreateBlock();
@@ -28,12 +30,15 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// <summary>Rows taken, for whoever counts them.</summary>
     public long TakenRows { get; set; }
 
+    /// <summary>Rows that int16 scores said too little about, since the counters were taken.</summary>
+    public int Unsifted { get; private set; }
+
     /// <summary>Reads and clears the counters.</summary>
-    public (int Moved, int Resolved) TakeCounts()
+    public (int Moved, int Resolved, int Unsifted) TakeCounts()
     {
-        (int moved, int resolved) = (Moved, Resolved);
-        Moved = Resolved = 0;
-        return (moved, resolved);
+        (int moved, int resolved, int unsifted) = (Moved, Resolved, Unsifted);
+        Moved = Resolved = Unsifted = 0;
+        return (moved, resolved, unsifted);
     }
 
     /// <summary>Labels the rows of the block from their best two scores; <see cref="Resolve"/> must follow before more than the capacity is put off.</summary>
@@ -73,6 +78,60 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
         float enough = bound.Gap(Largest(Block.SquaredNorms, rows.Length), Largest(Block.Best, rows.Length));
         for (int i = 0; i < rows.Length; i++)
             Certify(bound, rows[i], i, enough);
+    }
+
+    /// <summary>
+    /// Labels the rows of the block from int16 scores. Their bound is wide and rows between centroids are many, but the best of each lane mostly
+    /// tell the few candidates, which are resolved at once. <see cref="FinishSift"/> must follow before more than the capacity is put off.
+    /// </summary>
+    /// <param name="bound">The bound of the scores, without the rows' residuals.</param>
+    /// <param name="centroids">The centroids.</param>
+    /// <param name="first">The first row; rows are consecutive.</param>
+    /// <param name="count">Rows in the block, at most <see cref="PanelKernel.BlockRows"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Sift(in ScoreBound bound, CentroidSet centroids, int first, int count)
+    {
+        float enough = bound.Loosened(Largest(Block.Residuals, count)).Gap(Largest(Block.SquaredNorms, count), Largest(Block.Best, count));
+        Span<int> candidates = stackalloc int[TLanes.Count];
+        for (int i = 0; i < count; i++)
+        {
+            int row = first + i;
+            float best = Block.Best[i];
+            float difference = Block.Second[i] - best;
+            if (difference > enough)
+            {
+                Label(row, Block.Clusters[i]);
+                continue;
+            }
+            float gap = bound.Loosened(Block.Residuals[i]).Gap(Block.SquaredNorms[i], best);
+            if (difference > gap)
+            {
+                Label(row, Block.Clusters[i]);
+            }
+            else if (Int16Scorer<TVector, TLanes>.ListCandidates(i, MathF.BitIncrement(best + gap), Block, candidates) is var listed and > 0)
+            {
+                Label(row, NearestCentroid.Of(labelling.Points[row], centroids, candidates[..listed]).Label);
+                Resolved++;
+            }
+            else
+            {
+                _unsifted[_unsiftedCount++] = row;
+            }
+        }
+    }
+
+    /// <summary>Labels the rows that int16 scores could not tell apart from their float32 scores; <see cref="Resolve"/> must follow.</summary>
+    public void FinishSift(in ScoreBound bound)
+    {
+        for (int first = 0; first < _unsiftedCount; first += RowBlock.Rows)
+        {
+            ReadOnlySpan<int> rows = _unsifted.AsSpan(first, Math.Min(RowBlock.Rows, _unsiftedCount - first));
+            Block.Take(labelling.Rows, rows);
+            scorer.BestTwo(rows.Length, Block);
+            Certify(bound, rows);
+        }
+        Unsifted += _unsiftedCount;
+        _unsiftedCount = 0;
     }
 
     /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>

@@ -68,7 +68,7 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
     {
         int place = group * TLanes.Count;
         TLanes.Store(TLanes.Multiply(TLanes.Add(lower, TLanes.Load(drifts.Places + place)), TLanes.Broadcast(Drifts.Down)), centroids + place);
-        groups[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
+        groups[group] = (TLanes.MinAcross(lower) + drifts.Groups[group]) * Drifts.Down;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -105,7 +105,7 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Renew(float* groups, int group, TVector kept, TVector drift, in Drifts drifts)
     {
-        float least = TLanes.Least(TLanes.Subtract(TLanes.Multiply(kept, TLanes.Broadcast(Drifts.Down)), drift));
+        float least = TLanes.MinAcross(TLanes.Subtract(TLanes.Multiply(kept, TLanes.Broadcast(Drifts.Down)), drift));
         groups[group] = MathF.Max(groups[group], (MathF.Max(least, 0) + drifts.Groups[group]) * Drifts.Down);
     }
 }

@@ -261,7 +261,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             for (int r = 0; r < count; r++)
             {
                 TVector scores = TLanes.Load(s.Scores + ((long)r * TLanes.Count));
-                float best = TLanes.Least(scores);
+                float best = TLanes.MinAcross(scores);
                 if (best < s.Best[r])
                 {
                     s.Best[r] = best;
@@ -372,14 +372,14 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         if (own >= 0)
             lanes[own] = float.PositiveInfinity;
         TVector scores = TLanes.Load(lanes);
-        float best = TLanes.Least(scores);
+        float best = TLanes.MinAcross(scores);
         TBounds.Replace(s.GroupBounds[r], s.CentroidBounds[r], group, scores, best, MeasureOf(s, r), drifts);
         if (!(best < s.Second[r]))
             return;
         int lane = BitOperations.TrailingZeroCount(TLanes.AtMost(scores, TLanes.Broadcast(best)));
         lanes[lane] = float.PositiveInfinity;
         TVector others = TLanes.Load(lanes);
-        float second = TLanes.Least(others);
+        float second = TLanes.MinAcross(others);
         if (best < s.Best[r])
         {
             s.Second[r] = MathF.Min(s.Best[r], second);
@@ -422,7 +422,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         {
             // The row's own lane changes: the others of the winner's group, then the centroid it leaves.
             TVector others = TLanes.Load(s.BestOthers + ((long)r * TLanes.Count));
-            TBounds.Replace(groups, centroids, place / TLanes.Count, others, TLanes.Least(others), MeasureOf(s, r), drifts);
+            TBounds.Replace(groups, centroids, place / TLanes.Count, others, TLanes.MinAcross(others), MeasureOf(s, r), drifts);
             if (own >= 0)
                 TBounds.Include(groups, centroids, own, MeasureOf(s, r).Lower(s.OwnScore[r]), drifts);
         }

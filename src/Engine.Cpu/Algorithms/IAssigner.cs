@@ -43,8 +43,9 @@ internal readonly record struct RowPattern(int Every, bool Pilots)
 /// <summary>What every algorithm shares, so that one can take over where another left off: the points and their latest labels.</summary>
 internal sealed class Labelling
 {
-    public Labelling(PinnedPoints rows, int clusters, int threads, long memory = long.MaxValue)
+    public Labelling(PinnedPoints rows, int clusters, int threads, Int16Use int16, long memory = long.MaxValue)
     {
+        Int16 = int16;
         Memory = memory;
         Rows = rows;
         Clusters = clusters;
@@ -67,6 +68,9 @@ internal sealed class Labelling
 
     /// <summary>Bytes that bounds may take.</summary>
     public long Memory { get; }
+
+    /// <summary>Whether rows are scored in int16 first.</summary>
+    public Int16Use Int16 { get; }
 
     /// <summary>The latest label of each row; −1 before the first assignment.</summary>
     public int[] Labels { get; }

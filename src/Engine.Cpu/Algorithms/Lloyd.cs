@@ -8,7 +8,7 @@ namespace KMeansFast.Cpu.Algorithms;
 /// <summary>Lloyd's algorithm: every row against every centroid. Keeps nothing but the labels.</summary>
 /// <remarks>
 /// A worker takes a chunk of rows, block by block: score all centroids, read best and second best, certify; then resolves what is left of the
-/// chunk. S. P. Lloyd, "Least squares quantization in PCM" (1982).
+/// chunk. Where it wins, scores are int16 first, and float32 only for the rows about which those say too little. S. P. Lloyd, "Least squares quantization in PCM" (1982).
 /// </remarks>
 internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     where TVector : struct
@@ -18,6 +18,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     private readonly int _chunkRows;
     private readonly double[] _chunkInertia;
     private readonly RowScorer<TVector, TLanes> _scorer;
+    private readonly Int16Scorer<TVector, TLanes>? _int16;
+    private readonly Int16Gate _gate;
     private readonly ConcurrentBag<Certifier<TVector, TLanes>> _idle = [];
 
     public Lloyd(Labelling labelling)
@@ -26,6 +28,10 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
         _chunkRows = Tuning.ChunkRows(labelling.Clusters, labelling.Points.Dimensions);
         _chunkInertia = new double[((long)labelling.Points.Rows + _chunkRows - 1) / _chunkRows];
         _scorer = new RowScorer<TVector, TLanes>(labelling.Clusters, labelling.Points.Dimensions);
+        bool wins = Tuning.Int16Wins(labelling.Clusters, labelling.Points.Dimensions, TLanes.ManyRegisters);
+        _gate = new Int16Gate(labelling.Int16, labelling.Clusters, wins);
+        if (TLanes.HasInt16 && _gate.IsEver)
+            _int16 = new Int16Scorer<TVector, TLanes>(_scorer);
     }
 
     public string Algorithm => "lloyd";
@@ -37,39 +43,72 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
         PointSet points = _labelling.Points;
         ScoreFrame frame = _scorer.Frame(points, centroids, _labelling.Threads);
         _scorer.Prepare(frame, _labelling.Threads);
+        bool sift = _int16 is not null && _gate.IsOpen();
+        ScoreBound int16Bound = sift ? _int16!.Prepare(frame, _labelling.Threads) : default;
         int moved = 0;
         int resolved = 0;
         long taken = 0;
+        int unsifted = 0;
         Chunks.For(points.Rows, _chunkRows, _labelling.Threads,
             () => _idle.TryTake(out Certifier<TVector, TLanes>? idle) ? idle : new Certifier<TVector, TLanes>(_labelling, _scorer, _chunkRows),
-            (worker, start, count) => AssignChunk(worker, frame.Bound, centroids, rows, start, count),
+            (worker, start, count) =>
+            {
+                if (sift)
+                    SiftChunk(worker, int16Bound, centroids, rows, start, count);
+                else
+                    ScoreChunk(worker, frame.Bound, rows, start, count);
+                worker.FinishSift(frame.Bound);
+                worker.Resolve(centroids);
+            },
             worker =>
             {
-                (int workerMoved, int workerResolved) = worker.TakeCounts();
+                (int workerMoved, int workerResolved, int workerUnsifted) = worker.TakeCounts();
                 moved += workerMoved;
                 taken += worker.TakenRows;
                 worker.TakenRows = 0;
                 resolved += workerResolved;
+                unsifted += workerUnsifted;
                 _idle.Add(worker);
             });
 
+        if (sift)
+            _gate.Observe(points.Rows, resolved, unsifted);
         double inertia = 0;
         foreach (double part in _chunkInertia)
             inertia += part;
-        return new AssignReport(moved, resolved, taken * centroids.Clusters, rows.IsAll ? inertia / ((double)frame.Scale * frame.Scale) : double.NaN);
+        return new AssignReport(moved, resolved, (taken + unsifted) * centroids.Clusters, rows.IsAll ? inertia / ((double)frame.Scale * frame.Scale) : double.NaN);
     }
 
     public void Forget(RowPattern rows) { }
 
     public void Dispose()
     {
+        _int16?.Dispose();
         _scorer.Dispose();
         while (_idle.TryTake(out Certifier<TVector, TLanes>? worker))
             worker.Dispose();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void AssignChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, RowPattern pattern, int start, int count)
+    private void SiftChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, RowPattern pattern, int start, int count)
+    {
+        double inertia = 0;
+        for (int row = start; row < start + count; row += PanelKernel.BlockRows)
+        {
+            if (!pattern.Takes(row))
+                continue;
+            int rows = Math.Min(PanelKernel.BlockRows, start + count - row);
+            worker.TakenRows += rows;
+            worker.Block.Take(_labelling.Rows, row, rows);
+            _int16!.BestTwo(rows, worker.Block);
+            inertia += InertiaOf(worker.Block, row, rows);
+            worker.Sift(bound, centroids, row, rows);
+        }
+        _chunkInertia[start / _chunkRows] = inertia;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ScoreChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, RowPattern pattern, int start, int count)
     {
         double inertia = 0;
         for (int row = start; row < start + count; row += RowBlock.Rows)
@@ -84,7 +123,6 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             worker.Certify(bound, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
-        worker.Resolve(centroids);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

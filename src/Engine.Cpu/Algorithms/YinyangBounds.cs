@@ -47,11 +47,11 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Replace(float* groups, float* centroids, int group, TVector lower, in Drifts drifts) =>
-        groups[group] = (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down;
+        groups[group] = (TLanes.MinAcross(lower) + drifts.Groups[group]) * Drifts.Down;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Raise(float* groups, float* centroids, int group, TVector lower, in Drifts drifts) =>
-        groups[group] = MathF.Max(groups[group], (TLanes.Least(lower) + drifts.Groups[group]) * Drifts.Down);
+        groups[group] = MathF.Max(groups[group], (TLanes.MinAcross(lower) + drifts.Groups[group]) * Drifts.Down);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Include(float* groups, float* centroids, int place, float lower, in Drifts drifts)
@@ -70,6 +70,6 @@ internal readonly unsafe struct YinyangBounds<TVector, TLanes> : IGroupBounds<TV
         TVector down = TLanes.Broadcast(Drifts.Down);
         for (int g = 0; g < drifts.GroupCount; g += TLanes.Count)
             least = TLanes.Min(least, TLanes.Subtract(TLanes.Multiply(TLanes.Load(groups + g), down), TLanes.Load(drifts.Groups + g)));
-        return TLanes.Least(least);
+        return TLanes.MinAcross(least);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace KMeansFast.Cpu.Kernels;
@@ -19,6 +20,7 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     /// <summary>Floats of state for each row.</summary>
     public static int Stride => 3 * TLanes.Count;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Clear(float* state)
     {
         TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
@@ -42,23 +44,34 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     }
 
     /// <summary>The cluster of the least score, that score, and the second least over all lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (int Cluster, float Best, float Second) Read(float* state)
     {
-        float* second = state + TLanes.Count;
-        float* index = second + TLanes.Count;
-        int lane = 0;
-        float best = state[0];
-        float next = second[0];
-        for (int l = 1; l < TLanes.Count; l++)
+        TVector lanes = TLanes.Load(state);
+        float best = TLanes.MinAcross(lanes);
+        TVector bests = TLanes.Broadcast(best);
+        uint equal = TLanes.EqualLanes(lanes, bests);
+        int lane = BitOperations.TrailingZeroCount(equal);
+        // Of several lanes with the least score, the others are second; else it is the least of all but this one.
+        TVector others = TLanes.WhereLess(bests, lanes, lanes, TLanes.Broadcast(float.PositiveInfinity));
+        float second = (equal & (equal - 1)) != 0 ? best : TLanes.MinAcross(TLanes.Min(others, TLanes.Load(state + TLanes.Count)));
+        return (((int)state[(2 * TLanes.Count) + lane] * TLanes.Count) + lane, best, second);
+    }
+
+    /// <summary>
+    /// Lists the clusters of score at most <paramref name="limit"/>, at most one for each lane, and returns how many; 0 where a lane may have more.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static int List(float* state, float limit, Span<int> clusters)
+    {
+        int count = 0;
+        for (int l = 0; l < TLanes.Count; l++)
         {
-            float score = state[l];
-            next = MathF.Min(next, MathF.Min(MathF.Max(best, score), second[l]));
-            if (score < best)
-            {
-                best = score;
-                lane = l;
-            }
+            if (!(state[TLanes.Count + l] > limit))
+                return 0;
+            if (state[l] <= limit)
+                clusters[count++] = ((int)state[(2 * TLanes.Count) + l] * TLanes.Count) + l;
         }
-        return (((int)index[lane] * TLanes.Count) + lane, best, next);
+        return count;
     }
 }

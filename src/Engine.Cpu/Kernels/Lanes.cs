@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast.Cpu.Kernels;
 
@@ -41,14 +42,38 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     static abstract TVector Sqrt(TVector a);
 
-    /// <summary>The least of all lanes.</summary>
-    static abstract float Least(TVector a);
-
-    /// <summary>The sum of all lanes.</summary>
-    static abstract float Sum(TVector a);
-
     /// <summary>A bit for each lane in which a ≤ b.</summary>
     static abstract uint AtMost(TVector a, TVector b);
+
+    /// <summary>The least of all lanes.</summary>
+    static abstract float MinAcross(TVector value);
+
+    /// <summary>One bit for each lane: whether it equals <paramref name="b"/>'s.</summary>
+    static abstract uint EqualLanes(TVector a, TVector b);
+
+    /// <summary>The sum of the lanes, in any order.</summary>
+    static abstract float Sum(TVector value);
+
+    /// <summary>Whether the operations on int16 are there. They take a vector for its bits: one int32, or a pair of int16, in each lane.</summary>
+    static abstract bool HasInt16 { get; }
+
+    static abstract TVector BroadcastPair(int* pair);
+
+    /// <summary>a₀·b₀ + a₁·b₁ in int32, for the pair of int16 in each lane.</summary>
+    static abstract TVector MultiplyPairs(TVector a, TVector b);
+
+    static abstract TVector AddInt32(TVector a, TVector b);
+
+    static abstract TVector Int32ToSingle(TVector int32s);
+
+    /// <summary>Rounds to the nearest int32.</summary>
+    static abstract TVector RoundToInt32(TVector value);
+
+    /// <summary>One pair of int16 in each lane from int32s in their range.</summary>
+    static abstract TVector Pair(TVector first, TVector second);
+
+    /// <summary>Rounds to the nearest int16, saturating; stores <see cref="Count"/> of them and returns what was stored.</summary>
+    static abstract TVector StoreAsInt16(TVector value, short* destination);
 }
 
 /// <summary><see cref="Vector{T}"/>: as wide as the runtime makes it, on every processor.</summary>
@@ -98,17 +123,6 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Sqrt(Vector<float> a) => Vector.SquareRoot(a);
 
-    public static float Least(Vector<float> a)
-    {
-        float least = a[0];
-        for (int l = 1; l < Vector<float>.Count; l++)
-            least = MathF.Min(least, a[l]);
-        return least;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector<float> a) => Vector.Sum(a);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint AtMost(Vector<float> a, Vector<float> b)
     {
@@ -116,6 +130,80 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         return Vector<float>.Count == Vector512<float>.Count ? (uint)yes.AsVector512().ExtractMostSignificantBits()
             : Vector<float>.Count == Vector256<float>.Count ? yes.AsVector256().ExtractMostSignificantBits()
             : yes.AsVector128().ExtractMostSignificantBits();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector<float> value)
+    {
+        if (Vector<float>.Count == 16)
+            return Lanes512.MinAcross(value.AsVector512());
+        return Vector<float>.Count == 8 ? Lanes512.MinAcross(value.AsVector256()) : Lanes512.MinAcross(value.AsVector128());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint EqualLanes(Vector<float> a, Vector<float> b)
+    {
+        Vector<float> equal = Vector.AsVectorSingle(Vector.Equals(a, b));
+        if (Vector<float>.Count == 16)
+            return (uint)equal.AsVector512().ExtractMostSignificantBits();
+        return Vector<float>.Count == 8 ? equal.AsVector256().ExtractMostSignificantBits() : equal.AsVector128().ExtractMostSignificantBits();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector<float> value) => Vector.Sum(value);
+
+    public static bool HasInt16 =>
+        Vector<float>.Count == 16 ? Lanes512.HasInt16 : Vector<float>.Count == 8 ? Avx2.IsSupported : Sse2.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> BroadcastPair(int* pair) => Vector.AsVectorSingle(Vector.Create(*pair));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MultiplyPairs(Vector<float> a, Vector<float> b)
+    {
+        if (Vector<float>.Count == 16)
+            return Lanes512.MultiplyPairs(a.AsVector512(), b.AsVector512()).AsVector();
+        return Vector<float>.Count == 8
+            ? Avx2.MultiplyAddAdjacent(a.AsVector256().AsInt16(), b.AsVector256().AsInt16()).AsSingle().AsVector()
+            : Sse2.MultiplyAddAdjacent(a.AsVector128().AsInt16(), b.AsVector128().AsInt16()).AsSingle().AsVector();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> AddInt32(Vector<float> a, Vector<float> b) => Vector.AsVectorSingle(Vector.AsVectorInt32(a) + Vector.AsVectorInt32(b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Int32ToSingle(Vector<float> int32s) => Vector.ConvertToSingle(Vector.AsVectorInt32(int32s));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> RoundToInt32(Vector<float> value)
+    {
+        if (Vector<float>.Count == 16)
+            return Lanes512.RoundToInt32(value.AsVector512()).AsVector();
+        return Vector<float>.Count == 8
+            ? Avx.ConvertToVector256Int32(value.AsVector256()).AsSingle().AsVector()
+            : Sse2.ConvertToVector128Int32(value.AsVector128()).AsSingle().AsVector();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Pair(Vector<float> first, Vector<float> second) =>
+        Vector.AsVectorSingle((Vector.AsVectorInt32(first) & new Vector<int>(0xFFFF)) | (Vector.AsVectorInt32(second) << 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> StoreAsInt16(Vector<float> value, short* destination)
+    {
+        if (Vector<float>.Count == 16)
+            return Lanes512.StoreAsInt16(value.AsVector512(), destination).AsVector();
+        if (Vector<float>.Count == 8)
+        {
+            Vector256<int> rounded = Avx.ConvertToVector256Int32(value.AsVector256());
+            Vector128<short> packed = Sse2.PackSignedSaturate(rounded.GetLower(), rounded.GetUpper());
+            packed.Store(destination);
+            return Vector256.ConvertToSingle(Avx2.ConvertToVector256Int32(packed)).AsVector();
+        }
+        Vector128<int> four = Sse2.ConvertToVector128Int32(value.AsVector128());
+        Vector128<short> stored = Sse2.PackSignedSaturate(four, four);
+        stored.GetLower().Store(destination);
+        return Vector128.ConvertToSingle(Vector128.WidenLower(stored)).AsVector();
     }
 }
 
@@ -167,17 +255,53 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     public static Vector512<float> Sqrt(Vector512<float> a) => Vector512.Sqrt(a);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Least(Vector512<float> a)
+    public static uint AtMost(Vector512<float> a, Vector512<float> b) => (uint)Vector512.LessThanOrEqual(a, b).ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector512<float> value) => MinAcross(Vector256.MinNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector256<float> value) => MinAcross(Vector128.MinNative(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MinAcross(Vector128<float> value)
     {
-        Vector256<float> eight = Vector256.MinNative(a.GetLower(), a.GetUpper());
-        Vector128<float> four = Vector128.MinNative(eight.GetLower(), eight.GetUpper());
-        four = Vector128.MinNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
-        return Vector128.MinNative(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
+        value = Vector128.MinNative(value, Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MinNative(value, Vector128.Shuffle(value, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector512<float> a) => Vector512.Sum(a);
+    public static uint EqualLanes(Vector512<float> a, Vector512<float> b) => (uint)Vector512.Equals(a, b).ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint AtMost(Vector512<float> a, Vector512<float> b) => (uint)Vector512.LessThanOrEqual(a, b).ExtractMostSignificantBits();
+    public static float Sum(Vector512<float> value) => Vector512.Sum(value);
+
+    public static bool HasInt16 => Avx512BW.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> BroadcastPair(int* pair) => Vector512.Create(*pair).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MultiplyPairs(Vector512<float> a, Vector512<float> b) => Avx512BW.MultiplyAddAdjacent(a.AsInt16(), b.AsInt16()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> AddInt32(Vector512<float> a, Vector512<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Int32ToSingle(Vector512<float> int32s) => Vector512.ConvertToSingle(int32s.AsInt32());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> RoundToInt32(Vector512<float> value) => Avx512F.ConvertToVector512Int32(value).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Pair(Vector512<float> first, Vector512<float> second) =>
+        ((first.AsInt32() & Vector512.Create(0xFFFF)) | (second.AsInt32() << 16)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> StoreAsInt16(Vector512<float> value, short* destination)
+    {
+        Vector256<short> packed = Avx512F.ConvertToVector256Int16WithSaturation(Avx512F.ConvertToVector512Int32(value));
+        packed.Store(destination);
+        return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(packed));
+    }
 }

@@ -10,12 +10,13 @@ internal sealed unsafe class RowBlock : IDisposable
 
     public RowBlock(long stagingLength)
     {
-        _buffer = new AlignedBuffer((6 * Rows) + stagingLength);
+        _buffer = new AlignedBuffer((7 * Rows) + stagingLength);
         Pointers = (float**)_buffer.Pointer;
         Best = _buffer.Pointer + (2 * Rows);
         Second = Best + Rows;
         SquaredNorms = Second + Rows;
-        Clusters = (int*)(SquaredNorms + Rows);
+        Residuals = SquaredNorms + Rows;
+        Clusters = (int*)(Residuals + Rows);
         Staging = (float*)(Clusters + Rows);
     }
 
@@ -30,6 +31,9 @@ internal sealed unsafe class RowBlock : IDisposable
 
     /// <summary>‖x̂‖² of each row.</summary>
     public float* SquaredNorms { get; }
+
+    /// <summary>The relative residual of each row, where a kernel rounds rows to fewer bits than float32.</summary>
+    public float* Residuals { get; }
 
     /// <summary>The cluster of the least score of each row.</summary>
     public int* Clusters { get; }

@@ -35,7 +35,11 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true, threads)
         : ScoreFrame.For(points, centroids, PanelKernel.Depth(_dimensions), threads: threads);
 
-    public RowBlock CreateBlock() => new(Math.Max(PanelKernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
+    /// <summary>The centroids of the assignment in panels.</summary>
+    public PackedCentroids Packed => _packed;
+
+    public RowBlock CreateBlock() => new(Math.Max(
+        Int16Kernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
 
     /// <summary>Packs the centroids of an assignment. O(k·d).</summary>
     public void Prepare(ScoreFrame frame, int threads)
@@ -54,6 +58,10 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
                 value = -value;
         }
     }
+
+    /// <summary>Shifts and scales rows into the frame; their squared norms go to the block.</summary>
+    public void Frame(int count, RowBlock block, float* framed) =>
+        PanelKernel.Frame<TVector, TLanes>(block.Pointers, count, _dimensions, _scale, _shift.Pointer, framed, block.SquaredNorms);
 
     /// <summary>Best, second best, cluster and squared norm of the rows that <paramref name="block"/> has taken.</summary>
     public void BestTwo(int count, RowBlock block)

@@ -1,0 +1,139 @@
+using System.Runtime.CompilerServices;
+
+namespace KMeansFast.Cpu.Kernels;
+
+/// <summary>
+/// Packed centroids rounded to int16, each with a scale of its own, in the panels of <see cref="PackedCentroids"/>. A panel is strips of at most
+/// two vectors, one after the other; a strip is packed pair of coordinates by pair.
+/// </summary>
+/// <remarks>
+/// A scale is the largest with which the norm of every block is at most <see cref="Int16Kernel.NormLimit"/>, so that no dot product of a block
+/// leaves int32, and which keeps every coordinate in int16. What rounding took away is measured: <see cref="Residual"/>.
+/// </remarks>
+internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
+    where TVector : struct
+    where TLanes : struct, ILanes<TVector>
+{
+    private readonly PackedCentroids _packed;
+    private readonly AlignedBuffer _pairs;
+    private readonly AlignedBuffer _steps;
+    private readonly float[] _residuals;
+
+    public Int16Centroids(PackedCentroids packed)
+    {
+        _packed = packed;
+        long places = (long)packed.FirstVector(packed.Panels) * TLanes.Count;
+        _pairs = new AlignedBuffer(places * Pairs);
+        _steps = new AlignedBuffer(places);
+        _residuals = new float[packed.Panels];
+    }
+
+    /// <summary>The same centroids in float32.</summary>
+    public PackedCentroids Packed => _packed;
+
+    /// <summary>Pairs of coordinates; the last has a 0 where d is odd.</summary>
+    public int Pairs => (_packed.Dimensions + 1) / 2;
+
+    /// <summary>An upper bound on ‖ĉ − what is stored of it‖ / ‖ĉ‖ of every centroid.</summary>
+    public float Residual { get; private set; }
+
+    public int* Panel(int panel) => (int*)_pairs.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count * Pairs);
+
+    /// <summary>What one unit of each centroid of a panel is worth.</summary>
+    public float* Steps(int panel) => _steps.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count);
+
+    /// <summary>Rounds the centroids that the float32 panels hold. O(k·d).</summary>
+    public void Pack(int threads)
+    {
+        Chunks.For(_packed.Panels, 1, threads, (panel, _) =>
+        {
+            int vectors = _packed.Vectors(panel);
+            float residual = 0;
+            for (int vector = 0; vector < vectors; vector++)
+            {
+                int strip = vector / Int16Tiles.Vectors * Int16Tiles.Vectors;
+                int stripWidth = Math.Min(Int16Tiles.Vectors, vectors - strip) * TLanes.Count;
+                int lane = vector * TLanes.Count;
+                int* pairs = Panel(panel) + ((long)strip * TLanes.Count * Pairs) + lane - (strip * TLanes.Count);
+                residual = MathF.Max(residual, Pack(
+                    _packed.Panel(panel) + lane, vectors * TLanes.Count, pairs, stripWidth, _packed.Dimensions, Steps(panel) + lane));
+            }
+            _residuals[panel] = residual;
+        });
+        Residual = 0;
+        foreach (float residual in _residuals)
+            Residual = MathF.Max(Residual, residual);
+    }
+
+    public void Dispose()
+    {
+        _pairs.Dispose();
+        _steps.Dispose();
+    }
+
+    // One vector of centroids; coordinates are `width` apart, and pairs of them `pairsWidth`. Returns the largest relative residual.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float Pack(float* coordinates, int width, int* pairs, int pairsWidth, int dimensions, float* steps)
+    {
+        TVector zero = TLanes.Broadcast(0);
+        TVector norm = zero, blockNorm = zero, largest = zero;
+        for (int start = 0; start < dimensions; start += Int16Kernel.BlockDimensions)
+        {
+            TVector block = zero;
+            for (int l = start; l < Math.Min(dimensions, start + Int16Kernel.BlockDimensions); l++)
+            {
+                TVector value = TLanes.Load(coordinates + ((long)l * width));
+                block = TLanes.MultiplyAdd(value, value, block);
+                largest = TLanes.Max(largest, TLanes.Max(value, TLanes.Subtract(zero, value)));
+            }
+            norm = TLanes.Add(norm, block);
+            blockNorm = TLanes.Max(blockNorm, block);
+        }
+
+        float* norms = stackalloc float[TLanes.Count];
+        float* blockNorms = stackalloc float[TLanes.Count];
+        float* extents = stackalloc float[TLanes.Count];
+        float* scales = stackalloc float[TLanes.Count];
+        TLanes.Store(norm, norms);
+        TLanes.Store(blockNorm, blockNorms);
+        TLanes.Store(largest, extents);
+        float factor = Int16Kernel.NormFactor(dimensions);
+        for (int lane = 0; lane < TLanes.Count; lane++)
+        {
+            bool representable = norms[lane] > Int16Kernel.LeastSquaredNorm;
+            scales[lane] = representable ? MathF.Min(Int16Kernel.NormLimit / (MathF.Sqrt(blockNorms[lane]) * factor), short.MaxValue / extents[lane]) : 0;
+            steps[lane] = representable ? 1 / scales[lane] : 0;
+        }
+
+        TVector scale = TLanes.Load(scales);
+        TVector squares = zero;
+        for (int l = 0; l < dimensions; l += 2, pairs += pairsWidth)
+        {
+            TVector first = Round(coordinates + ((long)l * width), scale, ref squares);
+            TVector second = l + 1 < dimensions ? Round(coordinates + ((l + 1L) * width), scale, ref squares) : zero;
+            TLanes.Store(TLanes.Pair(first, second), (float*)pairs);
+        }
+
+        float* residuals = stackalloc float[TLanes.Count];
+        TLanes.Store(squares, residuals);
+        float residual = 0;
+        for (int lane = 0; lane < TLanes.Count; lane++)
+        {
+            if (norms[lane] > Int16Kernel.LeastSquaredNorm)
+                residual = MathF.Max(residual, Int16Kernel.RelativeResidual(residuals[lane], steps[lane], norms[lane], dimensions));
+            else if (extents[lane] > 0)
+                residual = 1; // as large as the centroid: nothing of it is left
+        }
+        return residual;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Round(float* coordinates, TVector scale, ref TVector squares)
+    {
+        TVector value = TLanes.MultiplyAdd(TLanes.Load(coordinates), scale, TLanes.Broadcast(0));
+        TVector rounded = TLanes.RoundToInt32(value);
+        TVector rest = TLanes.Subtract(value, TLanes.Int32ToSingle(rounded));
+        squares = TLanes.MultiplyAdd(rest, rest, squares);
+        return rounded;
+    }
+}
