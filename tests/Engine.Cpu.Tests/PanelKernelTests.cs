@@ -118,7 +118,7 @@ public sealed unsafe class PanelKernelTests
             PointSet points = PointSet.FromRows(values, rows + k, d);
             _centroids = CentroidSet.FromRows(points, [.. Enumerable.Range(rows, k)]);
             _frame = ScoreFrame.For(points, _centroids, PanelKernel.Depth(d));
-            _packed = new PackedCentroids(k, d, TLanes.Count);
+            _packed = new PackedCentroids(k, d, TLanes.Count, 1 + ((d + k) % 3));
             _packed.Pack(_frame, 1);
             _framed = new GuardedBuffer<float>(rows * d);
             _norms = new GuardedBuffer<float>(rows);

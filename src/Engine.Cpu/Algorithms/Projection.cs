@@ -45,7 +45,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
         _errors = new AlignedBuffer(labelling.Points.Rows);
         _centroidErrors = new AlignedBuffer((long)groups * TLanes.Count);
         _packed = new PackedCentroids(labelling.Clusters, Dimensions, TLanes.Count, panelVectors: 1);
-        _basis = new PackedCentroids(_leading, labelling.Points.Dimensions, TLanes.Count);
+        _basis = new PackedCentroids(_leading, labelling.Points.Dimensions, TLanes.Count, PanelKernel.WidthOf(TLanes.ManyRegisters));
     }
 
     /// <summary>Coordinates of a projected point: the leading ones and the norm of the rest.</summary>

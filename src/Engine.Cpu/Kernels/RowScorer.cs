@@ -22,7 +22,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _dimensions = dimensions;
         // The row-lane kernel numbers clusters in float32.
         _lanesAreRows = dimensions < Tuning.RowLaneDimensions && clusters < 1 << 24;
-        _packed = new PackedCentroids(clusters, dimensions, TLanes.Count);
+        _packed = new PackedCentroids(clusters, dimensions, TLanes.Count, PanelKernel.WidthOf(TLanes.ManyRegisters));
         _centroids = new AlignedBuffer(_lanesAreRows ? (long)clusters * dimensions : 0);
         _halfNorms = new AlignedBuffer(_lanesAreRows ? clusters : 0);
         _shift = new AlignedBuffer(dimensions);

@@ -7,13 +7,13 @@ namespace KMeansFast.Cpu.Kernels;
 /// </summary>
 /// <remarks>
 /// Lanes are centroids. One coordinate of the 8 × 3 tile is three loads, eight broadcasts and 24 multiply-adds into 24 accumulators, which needs
-/// the 32 registers of AVX-512; 4 × 3 is the same for 16 registers. Narrower tiles are for the last clusters. The shape is a type parameter, so
+/// the 32 registers of AVX-512; 4 × 2 is what 16 registers hold. Narrower tiles are for the last clusters, and for lists of rows scored against one vector. The shape is a type parameter, so
 /// that each is compiled on its own with what it does not use left out; accumulators come in structs of four because the JIT keeps those in
 /// registers, and no array. Scalar equivalent: <c>score[i][j] = h[j] − Σ_l x[i][l]·c[j][l]</c>.
 /// </remarks>
 internal static unsafe class Tiles
 {
-    /// <summary>Runs a tile of this many vectors, 1 to 3, and as many rows as it wants, up to eight with 32 registers and four with 16.</summary>
+    /// <summary>Runs a tile of this many vectors, 1 to 3 (where there are 16 registers, 3 spills), and as many rows as it wants, up to eight with 32 registers and four with 16.</summary>
     public static void Run<TVector, TLanes, TSink>(in Tile tile, int vectors)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
