@@ -15,6 +15,8 @@ public sealed class CpuBackend : IBackend
     [
         new(new("lloyd", "Every row against every centroid, fused with the search for the best two.", "Lloyd, \"Least squares quantization in PCM\" (1982)"),
             static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
+        new(new("hamerly", "One upper and one lower bound for each row; only rows whose bounds cross are scored.", "Hamerly, \"Making k-means even faster\" (2010)"),
+            static rows => new Hamerly<Vector512<float>, Lanes512>(rows), static rows => new Hamerly<Vector<float>, PortableLanes>(rows)),
     ];
 
     /// <inheritdoc/>

@@ -14,6 +14,7 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
 {
     private readonly int[] _uncertain = new int[capacity];
     private readonly float[] _limits = new float[capacity];
+    private readonly ClusterSums? _pending = labelling.OpenPending();
     private int _count;
 
     /// <summary>Scratch for a block of rows.</summary>
@@ -25,10 +26,15 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// <summary>Rows resolved since the counters were taken.</summary>
     public int Resolved { get; set; }
 
-    /// <summary>Reads and clears the counters.</summary>
+    /// <summary>The rows put off and not resolved yet.</summary>
+    public ReadOnlySpan<int> Deferred => _uncertain.AsSpan(0, _count);
+
+    /// <summary>Reads and clears the counters. One thread at a time.</summary>
     public (int Moved, int Resolved) TakeCounts()
     {
         (int moved, int resolved) = (Moved, Resolved);
+        if (_pending is not null)
+            labelling.Recorded += moved;
         Moved = Resolved = 0;
         return (moved, resolved);
     }
@@ -50,8 +56,10 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
             if (Vector.GreaterThanAll(Vector.Load(Block.Second + i) - Vector.Load(Block.Best + i), enoughs))
             {
                 Vector<int> clusters = Vector.Load(Block.Clusters + i);
-                Moved += Vector<int>.Count + Vector.Sum(Vector.Equals(clusters, new Vector<int>(labels[i..])));
-                clusters.CopyTo(labels[i..]);
+                if (Vector.EqualsAll(clusters, new Vector<int>(labels[i..])))
+                    continue;
+                for (int lane = i; lane < i + Vector<float>.Count; lane++)
+                    Label(first + lane, Block.Clusters[lane]);
             }
             else
             {
@@ -105,9 +113,18 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// <summary>Gives a row its label.</summary>
     public void Label(int row, int label)
     {
-        if (labelling.Labels[row] != label)
-            Moved++;
+        if (labelling.Labels[row] == label)
+            return;
+        Moved++;
         labelling.Labels[row] = label;
+        if (_pending is null)
+            return;
+        int from = labelling.Reduced[row];
+        if (from >= 0)
+            _pending.Move(labelling.Points[row], labelling.Points.WeightOf(row), from, label);
+        else
+            _pending.Add(labelling.Points[row], labelling.Points.WeightOf(row), label);
+        labelling.Reduced[row] = label;
     }
 
     public void Dispose() => Block.Dispose();

@@ -1,24 +1,36 @@
 namespace KMeansFast.Cpu.Algorithms;
 
-/// <summary>The two verbs on the host's processors: an assigner labels, <see cref="MovedRows"/> reduces.</summary>
+/// <summary>
+/// The two verbs on the host's processors: an assigner labels; the reduction hands over what workers recorded and has <see cref="MovedRows"/> find
+/// what they did not.
+/// </summary>
 internal sealed class CpuStep(Labelling labelling, IAssigner assigner) : IStep
 {
-    private readonly int[] _reduced = NoLabels(labelling.Labels.Length);
+    private bool _unrecorded;
 
     public string Algorithm => assigner.Algorithm;
 
-    public AssignReport Assign(CentroidSet centroids) => assigner.Assign(centroids);
+    public AssignReport Assign(CentroidSet centroids)
+    {
+        long recorded = labelling.Recorded;
+        AssignReport report = assigner.Assign(centroids);
+        _unrecorded |= labelling.Recorded - recorded != report.Moved;
+        return report;
+    }
 
-    public void Reduce(ClusterSums sums) => MovedRows.Reduce(labelling.Points, labelling.Labels, _reduced, sums, labelling.Threads);
+    public void Reduce(ClusterSums sums)
+    {
+        foreach (ClusterSums pending in labelling.Pending)
+        {
+            sums.Merge(pending);
+            pending.Clear();
+        }
+        if (_unrecorded)
+            MovedRows.Reduce(labelling.Points, labelling.Labels, labelling.Reduced, sums, labelling.Threads);
+        _unrecorded = false;
+    }
 
     public void ReadLabels(Span<int> labels) => labelling.Labels.CopyTo(labels);
 
     public void Dispose() => assigner.Dispose();
-
-    private static int[] NoLabels(int rows)
-    {
-        var labels = new int[rows];
-        Array.Fill(labels, -1);
-        return labels;
-    }
 }

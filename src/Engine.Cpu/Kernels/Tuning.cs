@@ -30,4 +30,20 @@ internal static class Tuning
         double rows = ChunkWork / ((double)clusters * dimensions);
         return (int)Math.Clamp(rows / RowBlock.Rows, 1, 1000) * RowBlock.Rows;
     }
+
+    /// <summary>From this share of a chunk on, rows whose bounds fail are not picked out: the whole chunk is scored.</summary>
+    public const double DenseShare = 0.6;
+
+    /// <summary>Whether a row's own distance is worth computing before those to all centroids.</summary>
+    public static bool Tightens(int clusters, int dimensions) => (double)clusters * (dimensions + 5) >= 1000;
+
+    /// <summary>Rows that a worker takes at once where most of them are expected to stay: enough to find whole vectors of rows that do not.</summary>
+    public static int BoundChunkRows(int rows, int clusters, int dimensions)
+    {
+        int most = Math.Clamp(rows / 32 / RowBlock.Rows, 1, 200) * RowBlock.Rows;
+        return Math.Max(most, Math.Min(ChunkRows(clusters, dimensions), 200 * RowBlock.Rows));
+    }
+
+    /// <summary>Centroids whose distances to all others a worker measures at once.</summary>
+    public static int SeparationRows(int clusters, int dimensions) => (int)Math.Clamp(ChunkWork / 8 / ((double)clusters * dimensions), 1, clusters);
 }
