@@ -7,6 +7,8 @@ internal sealed unsafe class RowBlock : IDisposable
     public const int Rows = 192;
 
     private readonly AlignedBuffer _buffer;
+    private int _count;
+    private int _dimensions;
 
     public RowBlock(long stagingLength)
     {
@@ -37,11 +39,15 @@ internal sealed unsafe class RowBlock : IDisposable
     /// <summary>What a kernel stages its rows in.</summary>
     public float* Staging { get; }
 
+    /// <summary>Where the rows begin, if they lie side by side and <see cref="Pointers"/> need <see cref="EnsurePointers"/>; null where not.</summary>
+    public float* Contiguous { get; private set; }
+
     /// <summary>Takes <paramref name="count"/> rows from row <paramref name="start"/> on.</summary>
     public void Take(PinnedPoints points, int start, int count)
     {
-        for (int i = 0; i < count; i++)
-            Pointers[i] = points[start + i];
+        Contiguous = points[start];
+        _count = count;
+        _dimensions = points.Points.Dimensions;
     }
 
     /// <summary>Takes these rows.</summary>
@@ -49,6 +55,17 @@ internal sealed unsafe class RowBlock : IDisposable
     {
         for (int i = 0; i < rows.Length; i++)
             Pointers[i] = points[rows[i]];
+        Contiguous = null;
+    }
+
+    /// <summary>Fills <see cref="Pointers"/>, which kernels for rows side by side do without.</summary>
+    public void EnsurePointers()
+    {
+        if (Contiguous == null)
+            return;
+        for (int i = 0; i < _count; i++)
+            Pointers[i] = Contiguous + ((long)i * _dimensions);
+        Contiguous = null;
     }
 
     public void Dispose() => _buffer.Dispose();

@@ -11,8 +11,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     private readonly int _dimensions;
     private readonly bool _lanesAreRows;
     private readonly PackedCentroids _packed;
-    private readonly AlignedBuffer _centroids;
-    private readonly AlignedBuffer _halfNorms;
+    private readonly AlignedBuffer _records;
     private readonly AlignedBuffer _shift;
     private float _scale;
 
@@ -23,8 +22,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         // The row-lane kernel numbers clusters in float32.
         _lanesAreRows = dimensions < Tuning.RowLaneDimensions && clusters < 1 << 24;
         _packed = new PackedCentroids(clusters, dimensions, TLanes.Count);
-        _centroids = new AlignedBuffer(_lanesAreRows ? (long)clusters * dimensions : 0);
-        _halfNorms = new AlignedBuffer(_lanesAreRows ? clusters : 0);
+        _records = new AlignedBuffer(_lanesAreRows ? (long)clusters * (dimensions + 1) : 0);
         _shift = new AlignedBuffer(dimensions);
     }
 
@@ -45,13 +43,13 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _packed.Pack(frame, threads);
         if (!_lanesAreRows)
             return;
-        frame.HalfNorms.CopyTo(new Span<float>(_halfNorms.Pointer, Clusters));
         for (int j = 0; j < Clusters; j++)
         {
-            var centroid = new Span<float>(_centroids.Pointer + ((long)j * _dimensions), _dimensions);
-            frame.WriteCentroid(j, centroid);
-            foreach (ref float value in centroid)
+            var record = new Span<float>(_records.Pointer + ((long)j * (_dimensions + 1)), _dimensions + 1);
+            frame.WriteCentroid(j, record[1..]);
+            foreach (ref float value in record)
                 value = -value;
+            record[0] = frame.HalfNorms[j];
         }
     }
 
@@ -60,10 +58,10 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     {
         if (_lanesAreRows)
         {
-            RowLaneKernel.BestTwo<TVector, TLanes>(
-                block.Pointers, count, _dimensions, _scale, _shift.Pointer, _centroids.Pointer, _halfNorms.Pointer, Clusters, block);
+            RowLaneKernel.BestTwo<TVector, TLanes>(count, _dimensions, _scale, _shift.Pointer, _records.Pointer, Clusters, block);
             return;
         }
+        block.EnsurePointers();
         for (int first = 0; first < count; first += PanelKernel.BlockRows)
             PanelBestTwo(Math.Min(PanelKernel.BlockRows, count - first), block, first);
     }
@@ -91,8 +89,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     public void Dispose()
     {
         _packed.Dispose();
-        _centroids.Dispose();
-        _halfNorms.Dispose();
+        _records.Dispose();
         _shift.Dispose();
     }
 
