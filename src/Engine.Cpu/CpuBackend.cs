@@ -17,6 +17,8 @@ public sealed class CpuBackend : IBackend
             static rows => new Lloyd<Vector512<float>, Lanes512>(rows), static rows => new Lloyd<Vector<float>, PortableLanes>(rows)),
         new(new("hamerly", "One upper and one lower bound for each row; only rows whose bounds cross are scored.", "Hamerly, \"Making k-means even faster\" (2010)"),
             static rows => new Hamerly<Vector512<float>, Lanes512>(rows), static rows => new Hamerly<Vector<float>, PortableLanes>(rows)),
+        new(new("exponion", "As hamerly, with rows scored only against centroids near their own; for few dimensions.", "Newling & Fleuret, \"Fast k-means with accurate bounds\" (2016)"),
+            static rows => new Exponion<Vector512<float>, Lanes512>(rows), static rows => new Exponion<Vector<float>, PortableLanes>(rows)),
     ];
 
     /// <inheritdoc/>

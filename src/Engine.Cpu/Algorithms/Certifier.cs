@@ -80,6 +80,23 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
             Certify(bound, rows[i], i, enough);
     }
 
+    /// <summary>Labels one row of the block, or puts it off and says so.</summary>
+    /// <param name="bound">The bound of the scores.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="i">Its place in the block.</param>
+    /// <param name="cluster">The cluster of its best score.</param>
+    /// <param name="enough">A gap that is enough for it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryLabel(in ScoreBound bound, int row, int i, int cluster, float enough)
+    {
+        float gap = Block.Second[i] - Block.Best[i];
+        if (!(gap > enough) && !IsWide(bound, row, i, gap))
+            return false;
+        if (labelling.Labels[row] != cluster)
+            Label(row, cluster);
+        return true;
+    }
+
     /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>
     public void Resolve(CentroidSet centroids)
     {
@@ -129,14 +146,17 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
 
     public void Dispose() => Block.Dispose();
 
-    private void Certify(in ScoreBound bound, int row, int i, float enough)
+    private void Certify(in ScoreBound bound, int row, int i, float enough) => TryLabel(bound, row, i, Block.Clusters[i], enough);
+
+    // Whether the gap is wide enough for this row; otherwise the row is put off.
+    private bool IsWide(in ScoreBound bound, int row, int i, float gap)
     {
         float best = Block.Best[i];
-        float gap = Block.Second[i] - best;
-        if (gap > enough || gap > bound.Gap(Block.SquaredNorms[i], best))
-            Label(row, Block.Clusters[i]);
-        else
-            Defer(row, MathF.BitIncrement(best + bound.Gap(Block.SquaredNorms[i], best))); // the sum may have been rounded down
+        float least = bound.Gap(Block.SquaredNorms[i], best);
+        if (gap > least)
+            return true;
+        Defer(row, MathF.BitIncrement(best + least)); // the sum may have been rounded down
+        return false;
     }
 
     private static float Largest(float* values, int count)

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
@@ -133,13 +134,23 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
     {
         RowBlock block = worker.Certifier.Block;
         BoundKernel.Distances(bound, block.SquaredNorms, block.Best, block.Second, count, worker.Upper, worker.Lower);
-        float* both = _drift.BothDown, others = _drift.OthersDown, slack = _slack.Pointer, lower = _lower.Pointer;
-        for (int i = 0; i < count; i++)
+        float* both = _drift.BothDown, others = _drift.OthersDown, slack = _slack.Pointer, lowers = _lower.Pointer;
+        float* upper = worker.Upper, lower = worker.Lower;
+        int* clusters = block.Clusters;
+        int i = 0;
+        for (; rows == null && i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> low = Vector.Load(lower + i);
+            Vector<int> label = Vector.Load(clusters + i);
+            (low - Vector.Load(upper + i) + BoundKernel.Gather(both, label)).Store(slack + first + i);
+            (low + BoundKernel.Gather(others, label)).Store(lowers + first + i);
+        }
+        for (; i < count; i++)
         {
             int row = rows == null ? first + i : rows[i];
-            int label = block.Clusters[i];
-            slack[row] = worker.Lower[i] - worker.Upper[i] + both[label];
-            lower[row] = worker.Lower[i] + others[label];
+            int label = clusters[i];
+            slack[row] = lower[i] - upper[i] + both[label];
+            lowers[row] = lower[i] + others[label];
         }
     }
 

@@ -15,8 +15,20 @@ namespace KMeansFast.Cpu.Kernels;
 /// </remarks>
 internal static unsafe class BoundKernel
 {
-    private const float Up = 1 + (1f / (1 << 20));
-    private const float Down = 1 - (1f / (1 << 20));
+    /// <summary>What bounds are rounded outward by, as a share of themselves.</summary>
+    public const float Margin = 1f / (1 << 20);
+
+    /// <summary>Makes an upper bound of a computed one.</summary>
+    public const float Up = 1 + Margin;
+
+    /// <summary>Makes a lower bound of a computed one.</summary>
+    public const float Down = 1 - Margin;
+
+    /// <summary>2^62, farther than anything in a frame: a lower bound where there is no other centroid.</summary>
+    public const float Farthest = 1L << 62;
+
+    /// <summary>More than what underflow can do to a norm, for up to 2^20 dimensions: 2^-50.</summary>
+    public const float LeastNorm = 1f / (1L << 50);
 
     // Where the largest norm of a block is so much above the mean, its error bound would be useless to the others.
     private const float UnevenNorms = 16;
@@ -74,6 +86,23 @@ internal static unsafe class BoundKernel
             upper[i] = MathF.Sqrt(MathF.Max(0, squaredNorms[i] + (2 * best[i]) + above)) * Up;
             lower[i] = MathF.Sqrt(MathF.Max(0, squaredNorms[i] + (2 * second[i]) - below)) * Down;
         }
+    }
+
+    /// <summary>In each lane table[index].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Gather(float* table, Vector<int> index)
+    {
+        if (Avx2.IsSupported && Vector<float>.Count == 8)
+            return Avx2.GatherVector256(table, index.AsVector256(), 4).AsVector();
+        if (Avx2.IsSupported && Vector<float>.Count == 16)
+        {
+            Vector512<int> wide = index.AsVector512();
+            return Vector512.Create(Avx2.GatherVector256(table, wide.GetLower(), 4), Avx2.GatherVector256(table, wide.GetUpper(), 4)).AsVector();
+        }
+        float* lanes = stackalloc float[Vector<float>.Count];
+        for (int lane = 0; lane < Vector<float>.Count; lane++)
+            lanes[lane] = table[index[lane]];
+        return Vector.Load(lanes);
     }
 
     /// <summary>An upper bound in the frame from a canonical squared distance.</summary>

@@ -22,10 +22,10 @@ internal static unsafe class RowLaneKernel
     public const int ShortDimensions = 4;
 
     /// <summary>Floats of staging: a group of rows and its state.</summary>
-    public static long StagingLength(int dimensions, int lanes) => 2L * lanes * ((2L * dimensions) + 3);
+    public static long StagingLength(int dimensions, int lanes) => 2L * lanes * ((2L * dimensions) + 4);
 
-    /// <summary>Floats of state for a group: best, second best and position, two vectors each.</summary>
-    public static int StateLength(int lanes) => 6 * lanes;
+    /// <summary>Floats of state for a group: best, second best, position of the best, and the score at position 0; two vectors each.</summary>
+    public static int StateLength(int lanes) => 8 * lanes;
 
     /// <summary>
     /// Finds the best two centroids of at most <see cref="RowBlock.Rows"/> rows.
@@ -70,6 +70,25 @@ internal static unsafe class RowLaneKernel
             TLanes.Store(infinity, state + (v * TLanes.Count));
         TLanes.Store(TLanes.Broadcast(0), state + (4 * TLanes.Count));
         TLanes.Store(TLanes.Broadcast(0), state + (5 * TLanes.Count));
+    }
+
+    /// <summary>Shows a group the centroids at the first positions, at least one of them, and notes the score at position 0.</summary>
+    public static void ScanFirst<TVector, TLanes, TOrder>(float* x, int dimensions, float* records, int* order, int to, float* state)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+        where TOrder : struct, IOrder
+    {
+        if (dimensions <= ShortDimensions)
+        {
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 0, 1, state);
+            TLanes.Store(TLanes.Load(state), state + (6 * TLanes.Count));
+            TLanes.Store(TLanes.Load(state + TLanes.Count), state + (7 * TLanes.Count));
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 1, to, state);
+        }
+        else
+        {
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 0, to, state);
+        }
     }
 
     /// <summary>Shows a group the centroids at positions [from, to).</summary>
@@ -214,6 +233,11 @@ internal static unsafe class RowLaneKernel
             b5 = TLanes.MultiplyAdd(v, xb, b5);
         }
 
+        if (position == 0)
+        {
+            TLanes.Store(a0, state + (6 * n));
+            TLanes.Store(b0, state + (7 * n));
+        }
         var first = new BestOf<TVector, TLanes>(TLanes.Load(state), TLanes.Load(state + (2 * n)), TLanes.Load(state + (4 * n)));
         var other = new BestOf<TVector, TLanes>(TLanes.Load(state + n), TLanes.Load(state + (3 * n)), TLanes.Load(state + (5 * n)));
         Consider(ref first, ref other, a0, b0, position);

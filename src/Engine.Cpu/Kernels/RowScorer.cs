@@ -28,6 +28,9 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
 
     public int Clusters { get; }
 
+    /// <summary>Whether lanes are rows: <see cref="StageGroup"/> and <see cref="Scan"/> are for that.</summary>
+    public bool LanesAreRows => _lanesAreRows;
+
     /// <summary>The frame of an assignment, with the bound that covers both kernels in use.</summary>
     public ScoreFrame Frame(PointSet points, CentroidSet centroids) => _lanesAreRows
         ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true)
@@ -65,6 +68,22 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         for (int first = 0; first < count; first += PanelKernel.BlockRows)
             PanelBestTwo(Math.Min(PanelKernel.BlockRows, count - first), block, first);
     }
+
+    /// <summary>Stages the two vectors of rows that <paramref name="block"/> has taken, behind the state; returns where.</summary>
+    public float* StageGroup(RowBlock block, float* state)
+    {
+        float* x = state + RowLaneKernel.StateLength(TLanes.Count);
+        RowStaging.Stage<TVector, TLanes>(block, 0, 2 * TLanes.Count, _dimensions, _scale, _shift.Pointer, x, block.SquaredNorms);
+        return x;
+    }
+
+    /// <summary>Shows a group the clusters at the first positions of a list.</summary>
+    public void ScanFirst(float* x, int* order, int to, float* state) =>
+        RowLaneKernel.ScanFirst<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, to, state);
+
+    /// <summary>Shows a group the clusters at positions [from, to) of a list; what the state then holds are positions.</summary>
+    public void Scan(float* x, int* order, int from, int to, float* state) =>
+        RowLaneKernel.Scan<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, from, to, state);
 
     /// <summary>The clusters of score at most <paramref name="limit"/> for each of at most <see cref="PanelKernel.BlockRows"/> rows, given one by one.</summary>
     public void StageForCandidates(float* row, int position, float limit, RowBlock block)

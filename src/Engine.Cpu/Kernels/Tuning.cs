@@ -46,4 +46,13 @@ internal static class Tuning
 
     /// <summary>Centroids whose distances to all others a worker measures at once.</summary>
     public static int SeparationRows(int clusters, int dimensions) => (int)Math.Clamp(ChunkWork / 8 / ((double)clusters * dimensions), 1, clusters);
+
+    /// <summary>Lower bounds are kept up to so many times the radius of the cluster: the more, the more centroids can lower them.</summary>
+    public const float LowerBoundCap = 1.5f;
+
+    /// <summary>Whether lists of the neighbours of all centroids, k², are small beside the work on n rows.</summary>
+    public static bool KeepsNeighbours(int rows, int clusters) => clusters > 1 && (long)clusters * clusters <= 8L * rows && clusters <= 8192;
+
+    /// <summary>What gathering rows by cluster costs, in centroids that a row could be scored against instead.</summary>
+    public static double WalkOverhead(int dimensions) => 150.0 / (dimensions + 5);
 }
