@@ -15,6 +15,8 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     private readonly int[] _uncertain = new int[capacity];
     private readonly float[] _limits = new float[capacity];
     private readonly ClusterSums? _pending = labelling.OpenPending();
+    private readonly int _dimensions = labelling.Points.Dimensions;
+    private readonly bool _weighted = labelling.Points.IsWeighted;
     private int _count;
 
     /// <summary>Scratch for a block of rows.</summary>
@@ -98,6 +100,7 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     }
 
     /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Resolve(CentroidSet centroids)
     {
         for (int first = 0; first < _count; first += PanelKernel.BlockRows)
@@ -128,20 +131,22 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     }
 
     /// <summary>Gives a row its label.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Label(int row, int label)
     {
-        if (labelling.Labels[row] == label)
+        int from = labelling.Labels[row];
+        if (from == label)
             return;
         Moved++;
         labelling.Labels[row] = label;
         if (_pending is null)
             return;
-        int from = labelling.Reduced[row];
+        var values = new ReadOnlySpan<float>(labelling.Rows[row], _dimensions);
+        float weight = _weighted ? labelling.Points.WeightOf(row) : 1;
         if (from >= 0)
-            _pending.Move(labelling.Points[row], labelling.Points.WeightOf(row), from, label);
+            _pending.Move(values, weight, from, label);
         else
-            _pending.Add(labelling.Points[row], labelling.Points.WeightOf(row), label);
-        labelling.Reduced[row] = label;
+            _pending.Add(values, weight, label);
     }
 
     public void Dispose() => Block.Dispose();
@@ -149,6 +154,7 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     private void Certify(in ScoreBound bound, int row, int i, float enough) => TryLabel(bound, row, i, Block.Clusters[i], enough);
 
     // Whether the gap is wide enough for this row; otherwise the row is put off.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private bool IsWide(in ScoreBound bound, int row, int i, float gap)
     {
         float best = Block.Best[i];
@@ -159,6 +165,7 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
         return false;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Largest(float* values, int count)
     {
         int i = 0;

@@ -1,12 +1,12 @@
 namespace KMeansFast.Cpu.Algorithms;
 
 /// <summary>
-/// The two verbs on the host's processors: an assigner labels; the reduction hands over what workers recorded and has <see cref="MovedRows"/> find
-/// what they did not.
+/// The two verbs on the host's processors: an assigner labels; the reduction merges the moves that workers recorded, or has <see cref="MovedRows"/>
+/// look for them.
 /// </summary>
 internal sealed class CpuStep(Labelling labelling, IAssigner assigner) : IStep
 {
-    private bool _unrecorded;
+    private readonly int[]? _reduced = labelling.RecordsMoves ? null : NoLabels(labelling.Labels.Length);
 
     public string Algorithm => assigner.Algorithm;
 
@@ -14,23 +14,33 @@ internal sealed class CpuStep(Labelling labelling, IAssigner assigner) : IStep
     {
         long recorded = labelling.Recorded;
         AssignReport report = assigner.Assign(centroids);
-        _unrecorded |= labelling.Recorded - recorded != report.Moved;
+        if (labelling.RecordsMoves && labelling.Recorded - recorded != report.Moved)
+            throw new InvalidOperationException($"'{Algorithm}' says that {report.Moved} rows moved, and recorded {labelling.Recorded - recorded}.");
         return report;
     }
 
     public void Reduce(ClusterSums sums)
     {
+        if (_reduced is not null)
+        {
+            MovedRows.Reduce(labelling.Points, labelling.Labels, _reduced, sums, labelling.Threads);
+            return;
+        }
         foreach (ClusterSums pending in labelling.Pending)
         {
             sums.Merge(pending);
             pending.Clear();
         }
-        if (_unrecorded)
-            MovedRows.Reduce(labelling.Points, labelling.Labels, labelling.Reduced, sums, labelling.Threads);
-        _unrecorded = false;
     }
 
     public void ReadLabels(Span<int> labels) => labelling.Labels.CopyTo(labels);
 
     public void Dispose() => assigner.Dispose();
+
+    private static int[] NoLabels(int rows)
+    {
+        var labels = new int[rows];
+        Array.Fill(labels, -1);
+        return labels;
+    }
 }

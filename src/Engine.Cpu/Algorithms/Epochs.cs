@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -16,7 +17,7 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
     public const int Capacity = 16;
 
     private readonly CentroidSet?[] _bases = new CentroidSet?[Capacity];
-    private readonly AlignedBuffer _tables = new(((6L * Capacity) + 5) * clusters);
+    private readonly AlignedBuffer _tables = new(((7L * Capacity) + 5) * clusters);
 
     /// <summary>The scale of the frame that bounds are in.</summary>
     public float Scale { get; private set; }
@@ -35,6 +36,9 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
 
     /// <summary>By key: how much the upper bound can have grown.</summary>
     public float* Own => _tables.Pointer + (2L * Capacity * clusters);
+
+    /// <summary>By key: its label.</summary>
+    public int* Labels => (int*)(_tables.Pointer + (((6L * Capacity) + 5) * clusters));
 
     /// <summary>By key: the largest upper bound kept.</summary>
     public float* LargestUpper => _tables.Pointer + (3L * Capacity * clusters);
@@ -63,6 +67,8 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
     /// <summary>Forgets everything: bounds start anew.</summary>
     public void Restart(float scale)
     {
+        for (int key = 0; key < Capacity * clusters; key++)
+            Labels[key] = key % clusters;
         Scale = scale;
         Used = Age = 0;
     }
@@ -101,6 +107,7 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
 
     public void Dispose() => _tables.Dispose();
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Displace(int j, CentroidSet centroids)
     {
         const double up = 1 + 1e-10; // canonical distances err by less than 1e-11 of themselves
@@ -131,6 +138,7 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
     }
 
     // A centroid outside radius + largest lower bound is, for every row of the cluster, farther than its lower bound, wherever it came from.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void LimitByNeighbours(Neighbours neighbours, int start, int count)
     {
         float* largest = stackalloc float[Capacity];
@@ -158,6 +166,7 @@ internal sealed unsafe class Epochs(int clusters) : IDisposable
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void LimitByAll()
     {
         for (int e = 0; e < Used; e++)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -102,6 +103,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
             worker.Dispose();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AssignChunk(Worker worker, Pass pass, int start, int count)
     {
         int* rows = worker.Rows;
@@ -125,6 +127,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
     }
 
     // Every row of a chunk against every centroid.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScoreChunk(Worker worker, Pass pass, int start, int count)
     {
         RowBlock block = worker.Certifier.Block;
@@ -142,6 +145,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
     }
 
     // Some rows against every centroid.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ScoreListed(Worker worker, Pass pass, int* list, int count)
     {
         RowBlock block = worker.Certifier.Block;
@@ -199,11 +203,11 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         Kept kept = KeptBy(worker, pass);
         float* own = _epochs.Own, others = _epochs.Others, slack = kept.Slack, lowers = kept.Lower;
         int* keys = kept.Keys;
-        int[] labels = _labelling.Labels;
+        int* labels = _epochs.Labels;
         for (int row = start; row < start + count; row++)
         {
             int key = keys[row];
-            int label = labels[row];
+            int label = labels[key];
             float lower = lowers[row];
             // What was subtracted comes back with an error of at most 2^-23 of the larger.
             float upper = (lower - slack[row] + (lower * BoundKernel.Margin) + own[key]) * BoundKernel.Up;
@@ -223,11 +227,19 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         int width = 2 * TLanes.Count;
         int clusters = _labelling.Clusters;
         int* filled = worker.Filled;
-        int[] labels = _labelling.Labels;
+        int* keys = (int*)_keys.Pointer, labels = _epochs.Labels;
+        float* lower = _lower.Pointer;
+        PinnedPoints points = _labelling.Rows;
         for (int i = 0; i < count; i++)
         {
             int row = rows[i];
-            int label = labels[row];
+            int label = labels[keys[row]];
+            if (Sse.IsSupported)
+            {
+                // By the time the group is full they are there.
+                Sse.Prefetch0(points[row]);
+                Sse.Prefetch0(lower + row);
+            }
             int* group = worker.Groups + ((long)label * width);
             group[filled[label]++] = row;
             if (filled[label] == width)

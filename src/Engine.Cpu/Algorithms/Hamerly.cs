@@ -80,6 +80,7 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
             worker.Dispose();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AssignChunk(Worker worker, in ScoreBound bound, CentroidSet centroids, int start, int count, bool fresh)
     {
         int survivors = fresh ? count : Survivors(worker, start, count);

@@ -16,8 +16,7 @@ internal interface IAssigner : IDisposable
 /// <summary>What every algorithm shares, so that one can take over where another left off: the points and their latest labels.</summary>
 /// <remarks>
 /// Where sums are small, workers move a row from one sum to another as soon as its label changes, in sums of their own, while the row is in their
-/// cache: then a reduction only merges. <see cref="Reduced"/> says where each row is counted, in the caller's sums and <see cref="Pending"/> together,
-/// so that labels may also change without that; <see cref="MovedRows"/> finds those.
+/// cache: a reduction then only merges. Labels therefore change through a <see cref="Certifier{TVector, TLanes}"/> only.
 /// </remarks>
 internal sealed class Labelling
 {
@@ -27,9 +26,7 @@ internal sealed class Labelling
         Clusters = clusters;
         Threads = threads;
         Labels = new int[rows.Points.Rows];
-        Reduced = new int[rows.Points.Rows];
         Array.Fill(Labels, -1);
-        Array.Fill(Reduced, -1);
     }
 
     /// <summary>The points, by address.</summary>
@@ -47,8 +44,8 @@ internal sealed class Labelling
     /// <summary>The latest label of each row; −1 before the first assignment.</summary>
     public int[] Labels { get; }
 
-    /// <summary>The cluster in whose sum each row is; −1: in none.</summary>
-    public int[] Reduced { get; }
+    /// <summary>Whether sums are so small that every worker keeps its own; if not, a reduction looks for rows that moved.</summary>
+    public bool RecordsMoves => (long)Clusters * Points.Dimensions <= Tuning.OwnSumsLength;
 
     /// <summary>The sums that workers keep: what has changed since the latest reduction.</summary>
     public ConcurrentBag<ClusterSums> Pending { get; } = [];
@@ -56,10 +53,10 @@ internal sealed class Labelling
     /// <summary>How many changes of label, since the beginning, went into <see cref="Pending"/> at once.</summary>
     public long Recorded { get; set; }
 
-    /// <summary>Sums for a worker to record changes in; null where sums are so large that a reduction looks for changes instead.</summary>
+    /// <summary>Sums for a worker to record changes in; null unless <see cref="RecordsMoves"/>.</summary>
     public ClusterSums? OpenPending()
     {
-        if ((long)Clusters * Points.Dimensions > Tuning.OwnSumsLength)
+        if (!RecordsMoves)
             return null;
         var sums = new ClusterSums(Clusters, Points.Statistics.Grid);
         Pending.Add(sums);

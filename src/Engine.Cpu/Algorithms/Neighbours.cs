@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -38,6 +39,7 @@ internal sealed unsafe class Neighbours(int clusters) : IDisposable
 
     public void Dispose() => _buffer.Dispose();
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long Update(int a, CentroidSet centroids, bool[] moved, bool fresh)
     {
         float* apart = _buffer.Pointer + ((long)a * clusters);
@@ -67,6 +69,7 @@ internal sealed unsafe class Neighbours(int clusters) : IDisposable
         return distances - 1;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void InsertionSort(float* keys, int* items)
     {
         long budget = 16L * clusters;

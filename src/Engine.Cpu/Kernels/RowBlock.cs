@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>A worker's scratch for a block of rows: what kernels report of each row, and room for their own staging.</summary>
@@ -51,6 +53,7 @@ internal sealed unsafe class RowBlock : IDisposable
     }
 
     /// <summary>Takes these rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Take(PinnedPoints points, ReadOnlySpan<int> rows)
     {
         for (int i = 0; i < rows.Length; i++)
@@ -59,6 +62,7 @@ internal sealed unsafe class RowBlock : IDisposable
     }
 
     /// <summary>Fills <see cref="Pointers"/>, which kernels for rows side by side do without.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void EnsurePointers()
     {
         if (Contiguous == null)

@@ -73,6 +73,7 @@ internal static unsafe class RowLaneKernel
     }
 
     /// <summary>Shows a group the centroids at the first positions, at least one of them, and notes the score at position 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ScanFirst<TVector, TLanes, TOrder>(float* x, int dimensions, float* records, int* order, int to, float* state)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
@@ -92,6 +93,7 @@ internal static unsafe class RowLaneKernel
     }
 
     /// <summary>Shows a group the centroids at positions [from, to).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scan<TVector, TLanes, TOrder>(float* x, int dimensions, float* records, int* order, int from, int to, float* state)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>

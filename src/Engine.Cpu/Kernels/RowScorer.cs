@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
@@ -39,6 +41,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     public RowBlock CreateBlock() => new(Math.Max(PanelKernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
 
     /// <summary>Packs the centroids of an assignment. O(k·d).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Prepare(ScoreFrame frame, int threads)
     {
         _scale = frame.Scale;
@@ -57,6 +60,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Best, second best, cluster and squared norm of the rows that <paramref name="block"/> has taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void BestTwo(int count, RowBlock block)
     {
         if (_lanesAreRows)
@@ -70,6 +74,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Stages the two vectors of rows that <paramref name="block"/> has taken, behind the state; returns where.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public float* StageGroup(RowBlock block, float* state)
     {
         float* x = state + RowLaneKernel.StateLength(TLanes.Count);
@@ -78,10 +83,12 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Shows a group the clusters at the first positions of a list.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void ScanFirst(float* x, int* order, int to, float* state) =>
         RowLaneKernel.ScanFirst<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, to, state);
 
     /// <summary>Shows a group the clusters at positions [from, to) of a list; what the state then holds are positions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Scan(float* x, int* order, int from, int to, float* state) =>
         RowLaneKernel.Scan<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, from, to, state);
 
@@ -112,6 +119,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _shift.Dispose();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PanelBestTwo(int count, RowBlock block, int first)
     {
         var staging = new PanelStaging(block);
