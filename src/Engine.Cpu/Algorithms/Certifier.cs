@@ -82,21 +82,16 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
             Certify(bound, rows[i], i, enough);
     }
 
-    /// <summary>Labels one row of the block, or puts it off and says so.</summary>
-    /// <param name="bound">The bound of the scores.</param>
-    /// <param name="row">The row.</param>
-    /// <param name="i">Its place in the block.</param>
-    /// <param name="cluster">The cluster of its best score.</param>
-    /// <param name="enough">A gap that is enough for it.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryLabel(in ScoreBound bound, int row, int i, int cluster, float enough)
+    /// <summary>Whether the gap between its best scores is wide enough for a row of the block; if not, the row is put off.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public bool IsWide(in ScoreBound bound, int row, int i, float gap)
     {
-        float gap = Block.Second[i] - Block.Best[i];
-        if (!(gap > enough) && !IsWide(bound, row, i, gap))
-            return false;
-        if (labelling.Labels[row] != cluster)
-            Label(row, cluster);
-        return true;
+        float best = Block.Best[i];
+        float least = bound.Gap(Block.SquaredNorms[i], best);
+        if (gap > least)
+            return true;
+        Defer(row, MathF.BitIncrement(best + least)); // the sum may have been rounded down
+        return false;
     }
 
     /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>
@@ -135,8 +130,14 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     public void Label(int row, int label)
     {
         int from = labelling.Labels[row];
-        if (from == label)
-            return;
+        if (from != label)
+            Relabel(row, from, label);
+    }
+
+    /// <summary>Gives a row another label than it has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Relabel(int row, int from, int label)
+    {
         Moved++;
         labelling.Labels[row] = label;
         if (_pending is null)
@@ -151,18 +152,11 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
 
     public void Dispose() => Block.Dispose();
 
-    private void Certify(in ScoreBound bound, int row, int i, float enough) => TryLabel(bound, row, i, Block.Clusters[i], enough);
-
-    // Whether the gap is wide enough for this row; otherwise the row is put off.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool IsWide(in ScoreBound bound, int row, int i, float gap)
+    private void Certify(in ScoreBound bound, int row, int i, float enough)
     {
-        float best = Block.Best[i];
-        float least = bound.Gap(Block.SquaredNorms[i], best);
-        if (gap > least)
-            return true;
-        Defer(row, MathF.BitIncrement(best + least)); // the sum may have been rounded down
-        return false;
+        float gap = Block.Second[i] - Block.Best[i];
+        if (gap > enough || IsWide(bound, row, i, gap))
+            Label(row, Block.Clusters[i]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

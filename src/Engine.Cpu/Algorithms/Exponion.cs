@@ -37,7 +37,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         _labelling = labelling;
         (int rows, int clusters) = (labelling.Points.Rows, labelling.Clusters);
         _scorer = new RowScorer<TVector, TLanes>(clusters, labelling.Points.Dimensions);
-        _chunkRows = Tuning.BoundChunkRows(rows, clusters, labelling.Points.Dimensions);
+        _chunkRows = Tuning.BoundChunkRows(rows);
         _slack = new AlignedBuffer(rows);
         _lower = new AlignedBuffer(rows);
         _keys = new AlignedBuffer(rows);
@@ -337,10 +337,16 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         for (int i = 0; i < members; i++)
         {
             int row = rows[i];
-            if (positions[i] == 0 && seconds[i] - bests[i] > enough)
-                kept.Set(row, label, lowers[i], uppers[i]);
-            else if (worker.Certifier.TryLabel(pass.Bound, row, i, order[positions[i]], enough))
-                kept.Set(row, order[positions[i]], lowers[i], uppers[i]);
+            float gap = seconds[i] - bests[i];
+            if (!(gap > enough) && !worker.Certifier.IsWide(pass.Bound, row, i, gap))
+                continue;
+            int found = label;
+            if (positions[i] != 0)
+            {
+                found = order[positions[i]];
+                worker.Certifier.Relabel(row, label, found);
+            }
+            kept.Set(row, found, lowers[i], uppers[i]);
         }
     }
 

@@ -38,11 +38,12 @@ internal static class Tuning
     public static bool Tightens(int clusters, int dimensions) => (double)clusters * (dimensions + 5) >= 1000;
 
     /// <summary>Rows that a worker takes at once where most of them are expected to stay: enough to find whole vectors of rows that do not.</summary>
-    public static int BoundChunkRows(int rows, int clusters, int dimensions)
-    {
-        int most = Math.Clamp(rows / 32 / RowBlock.Rows, 1, 200) * RowBlock.Rows;
-        return Math.Max(most, Math.Min(ChunkRows(clusters, dimensions), 200 * RowBlock.Rows));
-    }
+    /// <remarks>
+    /// AMD EPYC (Zen 4), one thread, 2M × 2, k 50, 30 iterations of exponion: 38400 rows at once 0.90 s, 15360 rows 0.77 s, 7680 rows 0.79 s, 3840 rows
+    /// 0.75 s: what is kept of the rows should stay in the second-level cache until their group is full.
+    /// </remarks>
+    public static int BoundChunkRows(int rows) =>
+        Math.Clamp(rows / 32 / RowBlock.Rows, 1, 64) * RowBlock.Rows;
 
     /// <summary>Centroids whose distances to all others a worker measures at once.</summary>
     public static int SeparationRows(int clusters, int dimensions) => (int)Math.Clamp(ChunkWork / 8 / ((double)clusters * dimensions), 1, clusters);
@@ -53,6 +54,7 @@ internal static class Tuning
     /// <summary>Whether lists of the neighbours of all centroids, k², are small beside the work on n rows.</summary>
     public static bool KeepsNeighbours(int rows, int clusters) => clusters > 1 && (long)clusters * clusters <= 8L * rows && clusters <= 8192;
 
-    /// <summary>What gathering rows by cluster costs, in centroids that a row could be scored against instead.</summary>
-    public static double WalkOverhead(int dimensions) => 150.0 / (dimensions + 5);
+    /// <summary>What gathering a row by cluster costs, in centroids that it could be scored against instead.</summary>
+    /// <remarks>AMD EPYC (Zen 4), 2M × 2, k 50: 26 ns for a row that walks past 8 centroids, 14 ns for one that meets all 50 in a dense block.</remarks>
+    public static double WalkOverhead(int dimensions) => 600.0 / (dimensions + 5);
 }
