@@ -56,12 +56,12 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         if (_epochs.Age == 0 || _epochs.Scale != frame.Scale)
         {
             _epochs.Restart(frame.Scale);
-            _nextRebase = 2;
+            _nextRebase = Tuning.FirstRebase;
         }
         bool fresh = _epochs.Age == 0;
         bool rebase = !fresh && (_epochs.Age >= _nextRebase || _epochs.Used == Epochs.Capacity);
         if (rebase)
-            _nextRebase = _epochs.Age + Math.Min(_epochs.Age, Epochs.Capacity);
+            _nextRebase = _epochs.Age + Epochs.Capacity;
         long distances = _neighbours?.Follow(centroids, frame.Scale, _labelling.Threads) ?? 0;
         distances += _epochs.Follow(centroids, frame, _neighbours, _labelling.Threads);
 
@@ -109,8 +109,11 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         int* rows = worker.Rows;
         int survivors = pass.Fresh ? count : BoundKernel.Survivors(_slack.Pointer, (int*)_keys.Pointer, _epochs.Both, start, count, rows);
         int clusters = _labelling.Clusters;
-        double walk = _neighbours is null ? clusters : worker.TypicalWalk + Tuning.WalkOverhead(_labelling.Points.Dimensions);
-        if (pass.Fresh || survivors * walk > (double)count * clusters)
+        // In few dimensions gathering can cost more than it saves: then rows meet all centroids, wherever they are.
+        double overhead = Tuning.WalkOverhead(_labelling.Points.Dimensions);
+        double listed = clusters + (overhead / 3), walked = worker.TypicalWalk + overhead;
+        bool walks = _neighbours is not null && walked <= listed;
+        if (pass.Fresh || survivors * (walks ? walked : listed) > (double)count * clusters)
         {
             ScoreChunk(worker, pass, start, count);
         }
@@ -118,10 +121,10 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         {
             if (pass.Rebase)
                 Rebase(worker, pass, start, count);
-            if (_neighbours is null)
-                ScoreListed(worker, pass, rows, survivors);
-            else
+            if (walks)
                 WalkListed(worker, pass, rows, survivors);
+            else
+                ScoreListed(worker, pass, rows, survivors);
         }
         Resolve(worker, pass);
     }
@@ -201,21 +204,44 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
     private void Rebase(Worker worker, Pass pass, int start, int count)
     {
         Kept kept = KeptBy(worker, pass);
-        float* own = _epochs.Own, others = _epochs.Others, slack = kept.Slack, lowers = kept.Lower;
-        int* keys = kept.Keys;
-        int* labels = _epochs.Labels;
-        for (int row = start; row < start + count; row++)
+        float* own = _epochs.Own, others = _epochs.Others;
+        float* uppers = worker.Upper, lowers = worker.Lower;
+        int* labels = _epochs.Labels, clusters = worker.Certifier.Block.Clusters;
+        var nothing = new Vector<float>(float.NegativeInfinity);
+        int row = start;
+        for (; row <= start + count - Vector<float>.Count; row += Vector<float>.Count)
         {
-            int key = keys[row];
-            int label = labels[key];
-            float lower = lowers[row];
+            Vector<int> key = Vector.Load(kept.Keys + row);
+            Vector<int> label = BoundKernel.Gather((float*)labels, key).As<float, int>();
+            Vector<float> lower = Vector.Load(kept.Lower + row);
             // What was subtracted comes back with an error of at most 2^-23 of the larger.
-            float upper = (lower - slack[row] + (lower * BoundKernel.Margin) + own[key]) * BoundKernel.Up;
+            Vector<float> upper = lower - Vector.Load(kept.Slack + row) + (lower * BoundKernel.Margin);
+            upper = (upper + BoundKernel.Gather(own, key)) * BoundKernel.Up;
+            lower = Vector.MaxNative(Vector<float>.Zero, lower - BoundKernel.Gather(others, key)) * BoundKernel.Down;
+            lower = Vector.MinNative(lower, BoundKernel.Gather(kept.Cap, label));
+            (label + new Vector<int>(kept.FirstKey)).Store(kept.Keys + row);
+            lower.Store(kept.Lower + row);
+            (lower - upper).Store(kept.Slack + row);
+            // Rows in doubt are scored in this assignment, and not counted here.
+            Vector<int> sure = Vector.GreaterThan(lower, upper);
+            Vector.ConditionalSelect(sure, upper, nothing).Store(uppers);
+            Vector.ConditionalSelect(sure, lower, nothing).Store(lowers);
+            label.Store(clusters);
+            for (int lane = 0; lane < Vector<float>.Count; lane++)
+                kept.Raise(clusters[lane], lowers[lane], uppers[lane]);
+        }
+        for (; row < start + count; row++)
+        {
+            int key = kept.Keys[row];
+            int label = labels[key];
+            float lower = kept.Lower[row];
+            float upper = lower - kept.Slack[row] + (lower * BoundKernel.Margin);
+            upper = (upper + own[key]) * BoundKernel.Up;
             lower = float.MinNative(float.MaxNative(0, lower - others[key]) * BoundKernel.Down, kept.Cap[label]);
-            keys[row] = label;
-            lowers[row] = lower;
-            slack[row] = lower - upper;
-            if (lower > upper) // if not, the row is scored in this assignment
+            kept.Keys[row] = kept.FirstKey + label;
+            kept.Lower[row] = lower;
+            kept.Slack[row] = lower - upper;
+            if (lower > upper)
                 kept.Raise(label, lower, upper);
         }
     }
@@ -330,24 +356,44 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
             TLanes.Store(second, block.Second + v);
             TLanes.StoreAsInt32(TLanes.Load(state + (4 * n) + v), block.Clusters + v);
         }
-        float enough = _epochs.Gap[label];
+        KeepGroup(worker, pass, label, order, rows, members);
+    }
+
+    // On its own, so that addresses stay in registers.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void KeepGroup(Worker worker, Pass pass, int label, int* order, int* rows, int members)
+    {
+        RowBlock block = worker.Certifier.Block;
+        float enough = _epochs.Gap[label], cap = _epochs.Cap[label];
         float* bests = block.Best, seconds = block.Second, uppers = worker.Upper, lowers = worker.Lower;
         int* positions = block.Clusters;
         Kept kept = KeptBy(worker, pass);
+        float* slack = kept.Slack, lowerOf = kept.Lower;
+        int* keys = kept.Keys;
+        int key = kept.FirstKey + label;
+        float largestUpper = float.NegativeInfinity, largestLower = float.NegativeInfinity;
         for (int i = 0; i < members; i++)
         {
             int row = rows[i];
             float gap = seconds[i] - bests[i];
-            if (!(gap > enough) && !worker.Certifier.IsWide(pass.Bound, row, i, gap))
-                continue;
-            int found = label;
-            if (positions[i] != 0)
+            if (positions[i] == 0 && gap > enough)
             {
-                found = order[positions[i]];
-                worker.Certifier.Relabel(row, label, found);
+                float lower = float.MinNative(lowers[i], cap), upper = uppers[i];
+                slack[row] = lower - upper;
+                lowerOf[row] = lower;
+                keys[row] = key;
+                largestUpper = float.MaxNative(largestUpper, upper);
+                largestLower = float.MaxNative(largestLower, lower);
             }
-            kept.Set(row, found, lowers[i], uppers[i]);
+            else if (gap > enough || worker.Certifier.IsWide(pass.Bound, row, i, gap))
+            {
+                int found = order[positions[i]];
+                if (found != label)
+                    worker.Certifier.Relabel(row, label, found);
+                kept.Set(row, found, lowers[i], uppers[i]);
+            }
         }
+        kept.Raise(label, largestLower, largestUpper);
     }
 
     // Rows that scores could not decide keep an upper bound, and come again.
