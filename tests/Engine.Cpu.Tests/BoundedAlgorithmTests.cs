@@ -47,7 +47,7 @@ public sealed class BoundedAlgorithmTests
     public void Rows_of_many_chunks_have_the_labels_of_the_reference(string algorithm)
     {
         using var cpu = new CpuBackend();
-        foreach ((int rows, int d, int k) in new[] { (20_011, 2, 23), (9_001, 5, 40), (4_003, 16, 90), (1_500, 3, 200) })
+        foreach ((int rows, int d, int k) in new[] { (30_011, 2, 23), (26_001, 5, 40), (6_003, 16, 90), (15_500, 3, 200) })
         {
             foreach (int threads in ThreadCounts)
                 Follow(cpu, algorithm, PointSet.FromRows(Generate.Blobs(rows + threads, rows, d, 17, spread: 2), rows, d), k, threads, seed: 3, steps: 8);

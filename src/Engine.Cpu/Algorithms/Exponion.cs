@@ -37,7 +37,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
         _labelling = labelling;
         (int rows, int clusters) = (labelling.Points.Rows, labelling.Clusters);
         _scorer = new RowScorer<TVector, TLanes>(clusters, labelling.Points.Dimensions);
-        _chunkRows = Tuning.BoundChunkRows(rows);
+        _chunkRows = Tuning.BoundChunkRows(rows, clusters, labelling.Points.Dimensions);
         _slack = new AlignedBuffer(rows);
         _lower = new AlignedBuffer(rows);
         _keys = new AlignedBuffer(rows);

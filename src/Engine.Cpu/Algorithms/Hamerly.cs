@@ -32,7 +32,7 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
         _labelling = labelling;
         int rows = labelling.Points.Rows;
         _scorer = new RowScorer<TVector, TLanes>(labelling.Clusters, labelling.Points.Dimensions);
-        _chunkRows = Tuning.BoundChunkRows(rows);
+        _chunkRows = Tuning.BoundChunkRows(rows, labelling.Clusters, labelling.Points.Dimensions);
         _tightens = Tuning.Tightens(labelling.Clusters, labelling.Points.Dimensions);
         _slack = new AlignedBuffer(rows);
         _lower = new AlignedBuffer(rows);
