@@ -52,6 +52,10 @@ internal static class Tuning
     public static int SeparationRows(int clusters, int dimensions) => (int)Math.Clamp(ChunkWork / 8 / ((double)clusters * dimensions), 1, clusters);
 
     /// <summary>Lower bounds are kept up to so many times the radius of the cluster: the more, the more centroids can lower them.</summary>
+    /// <remarks>
+    /// To convergence, n·k distances of exponion at 1.25, 1.5 and 2.5: 2M × 2, k 50: 12.55, 12.57, 12.57; 1M × 16, k 64: 6.090, 6.086, 6.087. It
+    /// hardly matters on blobs.
+    /// </remarks>
     public const float LowerBoundCap = 1.5f;
 
     /// <summary>Whether lists of the neighbours of all centroids, k², are small beside the work on n rows.</summary>
