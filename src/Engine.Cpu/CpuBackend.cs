@@ -13,6 +13,8 @@ public sealed class CpuBackend : IBackend
     private static readonly Entry[] Catalog =
     [
         new("lloyd", "every row against every centroid, fused with the search for the best two", "Lloyd, \"Least squares quantization in PCM\" (1982)", Openers.Lloyd),
+        new("hamerly", "one upper and one lower bound for each row; only rows whose bounds cross are scored", "Hamerly, \"Making k-means even faster\" (2010)", Openers.Hamerly),
+        new("exponion", "as hamerly, with rows scored only against centroids near their own; for few dimensions", "Newling & Fleuret, \"Fast k-means with accurate bounds\" (2016)", Openers.Exponion),
         new("yinyang", "a lower bound for each row and group of centroids", "Ding, Zhao, Shen, Musuvathi & Mytkowicz, \"Yinyang k-means\" (2015)", Openers.Yinyang),
         new("elkan", "a lower bound for each row and centroid", "Elkan, \"Using the triangle inequality to accelerate k-means\" (2003)", Openers.Elkan),
         new("projection", "exact partial distances in leading principal coordinates, then bounds", "Bei & Gray, \"An improvement of the minimum distortion encoding algorithm\" (1985)", Openers.Projection),

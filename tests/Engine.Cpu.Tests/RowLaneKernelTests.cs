@@ -9,7 +9,7 @@ namespace KMeansFast.Cpu.Tests;
 public sealed unsafe class RowLaneKernelTests
 {
     public static TheoryData<int, int, int> Shapes =>
-        [.. from d in new[] { 1, 2, 3, 7, 8, 9, 16, 23, 24, 40, 191 }
+        [.. from d in new[] { 1, 2, 3, 4, 5, 7, 8, 9, 16, 23, 24, 40, 191 }
             from k in new[] { 1, 2, 5, 6, 7, 12, 13, 50 }
             from rows in new[] { 1, 15, 16, 31, 32, 33, 64, 191, 192 }
             where (d + k + rows) % 3 == 0
@@ -17,15 +17,21 @@ public sealed unsafe class RowLaneKernelTests
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Vector_T_finds_the_best_two_and_stays_in_its_buffers(int d, int k, int rows) =>
-        FindsBestTwo<Vector<float>, PortableLanes>(d, k, rows);
+    public void Vector_T_finds_the_best_two_and_stays_in_its_buffers(int d, int k, int rows)
+    {
+        FindsBestTwo<Vector<float>, PortableLanes>(d, k, rows, listed: false);
+        FindsBestTwo<Vector<float>, PortableLanes>(d, k, rows, listed: true);
+    }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Vector512_finds_the_best_two_and_stays_in_its_buffers(int d, int k, int rows) =>
-        FindsBestTwo<Vector512<float>, Lanes512>(d, k, rows);
+    public void Vector512_finds_the_best_two_and_stays_in_its_buffers(int d, int k, int rows)
+    {
+        FindsBestTwo<Vector512<float>, Lanes512>(d, k, rows, listed: false);
+        FindsBestTwo<Vector512<float>, Lanes512>(d, k, rows, listed: true);
+    }
 
-    private static void FindsBestTwo<TVector, TLanes>(int d, int k, int rows)
+    private static void FindsBestTwo<TVector, TLanes>(int d, int k, int rows, bool listed)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
@@ -34,18 +40,22 @@ public sealed unsafe class RowLaneKernelTests
         ScoreFrame frame = ScoreFrame.For(points, centroids, d + 1, startsFromHalfNorm: true);
         using var raw = new GuardedBuffer<float>(points.Slice(0, rows));
         using var shift = new GuardedBuffer<float>(frame.Shift);
-        using var halfNorms = new GuardedBuffer<float>(frame.HalfNorms);
-        using var negated = new GuardedBuffer<float>(k * d);
+        using var records = new GuardedBuffer<float>(k * (d + 1));
         for (int j = 0; j < k; j++)
         {
-            frame.WriteCentroid(j, negated.Span[(j * d)..]);
-            foreach (ref float value in negated.Span.Slice(j * d, d))
+            Span<float> record = records.Span.Slice(j * (d + 1), d + 1);
+            frame.WriteCentroid(j, record[1..]);
+            foreach (ref float value in record)
                 value = -value;
+            record[0] = frame.HalfNorms[j];
         }
+        using var pinned = new PinnedPoints(PointSet.FromNative(raw.Address, rows, d, owner: null));
         using var block = new RowBlock(RowLaneKernel.StagingLength(d, TLanes.Count));
-        for (int i = 0; i < rows; i++)
-            block.Pointers[i] = raw.Address + (i * d);
-        RowLaneKernel.BestTwo<TVector, TLanes>(block.Pointers, rows, d, frame.Scale, shift.Address, negated.Address, halfNorms.Address, k, block);
+        if (listed)
+            block.Take(pinned, [.. Enumerable.Range(0, rows)]);
+        else
+            block.Take(pinned, 0, rows);
+        RowLaneKernel.BestTwo<TVector, TLanes>(rows, d, frame.Scale, shift.Address, records.Address, k, block);
 
         var framed = new float[d];
         for (int i = 0; i < rows; i++)
@@ -56,7 +66,7 @@ public sealed unsafe class RowLaneKernelTests
                 framed[l] = (points[i][l] * frame.Scale) - frame.Shift[l];
                 norm += (double)framed[l] * framed[l];
             }
-            double[] exact = [.. Enumerable.Range(0, k).Select(j => (double)frame.HalfNorms[j] + Enumerable.Range(0, d).Sum(l => (double)framed[l] * negated.Span[(j * d) + l]))];
+            double[] exact = [.. Enumerable.Range(0, k).Select(j => (double)frame.HalfNorms[j] + Enumerable.Range(0, d).Sum(l => (double)framed[l] * records.Span[(j * (d + 1)) + 1 + l]))];
             double[] sorted = [.. exact.Order()];
             double error = frame.Bound.Gap((float)norm, (float)sorted[0]) / 2; // half the gap covers the score of any centroid that could win
             // The second best may lie beyond those: (d + 4) roundings, each of at most the largest partial sum.

@@ -54,6 +54,7 @@ public sealed class ClusterSums
     }
 
     /// <summary>Adds one row to a cluster. O(d).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(ReadOnlySpan<float> row, float weight, int cluster)
     {
         _weights[cluster] += Grid.WeightUnits(weight);
@@ -71,6 +72,7 @@ public sealed class ClusterSums
     }
 
     /// <summary>Moves one row from a cluster to another, exactly: as <see cref="Remove"/> and <see cref="Add"/>, rounding once. O(d).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Move(ReadOnlySpan<float> row, float weight, int from, int to)
     {
         long units = Grid.WeightUnits(weight);
@@ -157,6 +159,7 @@ public sealed class ClusterSums
     }
 
     // As AddScaled, with the same integers taken from one cluster and given to another.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MoveScaled(Span<long> from, Span<long> to, ReadOnlySpan<float> row, ReadOnlySpan<double> scale, float weight)
     {
         if (row.Length != from.Length)
@@ -183,6 +186,7 @@ public sealed class ClusterSums
 
     // sums[l] += rint(weight · row[l] · scale[l]). The product is exact (24 + 24 bits, times a power of two), so that the only rounding
     // is the addition of the rounding constant: one, ties to even, with or without FMA. Lane = dimension.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddScaled(Span<long> sums, ReadOnlySpan<float> row, ReadOnlySpan<double> scale, float weight)
     {
         if (row.Length != sums.Length)

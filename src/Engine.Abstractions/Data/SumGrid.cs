@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast;
 
 /// <summary>
@@ -49,6 +51,7 @@ public sealed class SumGrid
     // Ties to even. Adding 1.5·2^52 leaves the rounded integer, |v| ≤ 2^51, in the low bits of the significand.
     internal const double RoundingConstant = 6755399441055744.0;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static long ToGrid(double scaled) =>
         BitConverter.DoubleToInt64Bits(scaled + RoundingConstant) - BitConverter.DoubleToInt64Bits(RoundingConstant);
 

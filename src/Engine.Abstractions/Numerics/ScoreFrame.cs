@@ -236,6 +236,7 @@ public readonly struct ScoreBound
     /// </summary>
     /// <param name="squaredNorm">‖x̂‖² as float32 adds it up, in any order.</param>
     /// <param name="best">The least score of the row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public float Gap(float squaredNorm, float best)
     {
         (float x, float t) = Reach(squaredNorm, best);
@@ -250,6 +251,7 @@ public readonly struct ScoreBound
     /// </summary>
     /// <param name="squaredNorm">‖x̂‖² as float32 adds it up, in any order.</param>
     /// <param name="score">A score of the row; infinity stands for no centroid.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public float DistanceSlack(float squaredNorm, float score)
     {
         (float x, float t) = Reach(squaredNorm, score);
@@ -258,6 +260,7 @@ public readonly struct ScoreBound
     }
 
     // An upper bound on the norm of the row, and on the norms of the centroids that matter for a score (docs/numerics.md, "A local bound").
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private (float X, float T) Reach(float squaredNorm, float score)
     {
         float x = (MathF.Sqrt(squaredNorm) * _normFactor) + _normAbsolute;
@@ -268,5 +271,6 @@ public readonly struct ScoreBound
     }
 
     // x·t first: it may be 0 where the coefficient says that nothing is certain.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private float Error(float x, float t) => (_cross * (x * t)) + (_square * t * t) + (_underflow * (x + t)) + _absolute;
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -21,6 +22,7 @@ public static class SquaredDistance
     /// <param name="x">One point, d coordinates.</param>
     /// <param name="c">The other point, d coordinates.</param>
     /// <exception cref="ArgumentException">The lengths differ.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double Between(ReadOnlySpan<float> x, ReadOnlySpan<float> c)
     {
         if (x.Length != c.Length)
@@ -33,6 +35,7 @@ public static class SquaredDistance
     /// some partial sum above <paramref name="limit"/>. Rounded addition of non-negative numbers is monotone, so a partial sum never
     /// exceeds the distance.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static double BetweenUnlessAbove(ReadOnlySpan<float> x, ReadOnlySpan<float> c, double limit)
     {
         const int block = 64;
@@ -60,6 +63,7 @@ public static class SquaredDistance
     internal static double Tree(double a0, double a1, double a2, double a3, double a4, double a5, double a6, double a7) =>
         ((a0 + a4) + (a2 + a6)) + ((a1 + a5) + (a3 + a7));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Tree(Vector512<double> a)
     {
         Vector256<double> four = a.GetLower() + a.GetUpper();      // a0+a4, a1+a5, a2+a6, a3+a7
@@ -68,6 +72,7 @@ public static class SquaredDistance
     }
 
     // Up to four coordinates: the tree without its zeros.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double BetweenFew(ReadOnlySpan<float> x, ReadOnlySpan<float> c) => x.Length switch
     {
         1 => Square(x[0], c[0]),
@@ -77,16 +82,19 @@ public static class SquaredDistance
         _ => 0,
     };
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double Square(float x, float c)
     {
         double difference = (double)x - c;
         return difference * difference;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static double BetweenVector(ReadOnlySpan<float> x, ReadOnlySpan<float> c) =>
         Tree(AddSquares(Vector512<double>.Zero, x, c));
 
     // Lane s of the vector is stripe s. The remainder of fewer than eight coordinates is padded with zeros on both sides.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Vector512<double> AddSquares(Vector512<double> stripes, ReadOnlySpan<float> x, ReadOnlySpan<float> c)
     {
         ref float px = ref MemoryMarshal.GetReference(x);
@@ -106,6 +114,7 @@ public static class SquaredDistance
         return stripes;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<double> AddSquares(Vector512<double> stripes, Vector256<float> x, Vector256<float> c)
     {
         Vector512<double> difference = Vector512.WidenLower(x.ToVector512Unsafe()) - Vector512.WidenLower(c.ToVector512Unsafe());

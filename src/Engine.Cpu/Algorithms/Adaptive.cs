@@ -66,7 +66,10 @@ internal sealed class Adaptive : IAssigner
         {
             _bounds = true;
             Note(true, $"{Percent(_bounded.RelativeCost)} of its work on a sample");
-            return few ? pilot : Sum(pilot, _bounded.Assign(centroids, others));
+            if (few)
+                return pilot;
+            _bounded.Forget(_bounded.LetsRowsJoin ? others : RowPattern.All);
+            return Sum(pilot, _bounded.Assign(centroids, _bounded.LetsRowsJoin ? others : RowPattern.All));
         }
         Note(false, $"{_bounded.Algorithm} would take {Percent(_bounded.RelativeCost)} of its work");
         return Sum(pilot, _lloyd.Assign(centroids, others));

@@ -15,6 +15,9 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     private readonly int[] _uncertain = new int[capacity];
     private readonly float[] _limits = new float[capacity];
     private readonly int[] _unsifted = new int[capacity];
+    private readonly ClusterSums? _pending = labelling.OpenPending();
+    private readonly int _dimensions = labelling.Points.Dimensions;
+    private readonly bool _weighted = labelling.Points.IsWeighted;
     private int _count;
     private int _unsiftedCount;
 
@@ -33,10 +36,15 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// <summary>Rows that int16 scores said too little about, since the counters were taken.</summary>
     public int Unsifted { get; private set; }
 
-    /// <summary>Reads and clears the counters.</summary>
+    /// <summary>The rows put off and not resolved yet.</summary>
+    public ReadOnlySpan<int> Deferred => _uncertain.AsSpan(0, _count);
+
+    /// <summary>Reads and clears the counters. One thread at a time.</summary>
     public (int Moved, int Resolved, int Unsifted) TakeCounts()
     {
         (int moved, int resolved, int unsifted) = (Moved, Resolved, Unsifted);
+        if (_pending is not null)
+            labelling.Recorded += moved;
         Moved = Resolved = Unsifted = 0;
         return (moved, resolved, unsifted);
     }
@@ -58,8 +66,10 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
             if (Vector.GreaterThanAll(Vector.Load(Block.Second + i) - Vector.Load(Block.Best + i), enoughs))
             {
                 Vector<int> clusters = Vector.Load(Block.Clusters + i);
-                Moved += Vector<int>.Count + Vector.Sum(Vector.Equals(clusters, new Vector<int>(labels[i..])));
-                clusters.CopyTo(labels[i..]);
+                if (Vector.EqualsAll(clusters, new Vector<int>(labels[i..])))
+                    continue;
+                for (int lane = i; lane < i + Vector<float>.Count; lane++)
+                    Label(first + lane, Block.Clusters[lane]);
             }
             else
             {
@@ -134,7 +144,20 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
         _unsiftedCount = 0;
     }
 
+    /// <summary>Whether the gap between its best scores is wide enough for a row of the block; if not, the row is put off.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public bool IsWide(in ScoreBound bound, int row, int i, float gap)
+    {
+        float best = Block.Best[i];
+        float least = bound.Gap(Block.SquaredNorms[i], best);
+        if (gap > least)
+            return true;
+        Defer(row, MathF.BitIncrement(best + least)); // the sum may have been rounded down
+        return false;
+    }
+
     /// <summary>Resolves the rows put off: their candidates, then canonical distances.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Resolve(CentroidSet centroids)
     {
         for (int first = 0; first < _count; first += PanelKernel.BlockRows)
@@ -165,25 +188,40 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     }
 
     /// <summary>Gives a row its label.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Label(int row, int label)
     {
-        if (labelling.Labels[row] != label)
-            Moved++;
+        int from = labelling.Labels[row];
+        if (from != label)
+            Relabel(row, from, label);
+    }
+
+    /// <summary>Gives a row another label than it has.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Relabel(int row, int from, int label)
+    {
+        Moved++;
         labelling.Labels[row] = label;
+        if (_pending is null)
+            return;
+        var values = new ReadOnlySpan<float>(labelling.Rows[row], _dimensions);
+        float weight = _weighted ? labelling.Points.WeightOf(row) : 1;
+        if (from >= 0)
+            _pending.Move(values, weight, from, label);
+        else
+            _pending.Add(values, weight, label);
     }
 
     public void Dispose() => Block.Dispose();
 
     private void Certify(in ScoreBound bound, int row, int i, float enough)
     {
-        float best = Block.Best[i];
-        float gap = Block.Second[i] - best;
-        if (gap > enough || gap > bound.Gap(Block.SquaredNorms[i], best))
+        float gap = Block.Second[i] - Block.Best[i];
+        if (gap > enough || IsWide(bound, row, i, gap))
             Label(row, Block.Clusters[i]);
-        else
-            Defer(row, MathF.BitIncrement(best + bound.Gap(Block.SquaredNorms[i], best))); // the sum may have been rounded down
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Largest(float* values, int count)
     {
         int i = 0;

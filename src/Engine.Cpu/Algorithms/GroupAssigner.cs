@@ -73,7 +73,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         Chunks.For(points.Rows, RowPattern.BlockRows, _labelling.Threads,
             () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle)
                 ? idle
-                : new GroupScratch<TVector, TLanes>(_blockRows, points.Dimensions, _groups.Groups, _projection?.Dimensions ?? 0),
+                : new GroupScratch<TVector, TLanes>(_blockRows, points.Dimensions, _groups.Groups, _projection?.Dimensions ?? 0, _labelling.OpenPending()),
             (scratch, start, count) =>
             {
                 if (rows.Takes(start))
@@ -85,6 +85,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             scratch =>
             {
                 moved += scratch.Moved;
+                if (scratch.Pending is not null)
+                    _labelling.Recorded += scratch.Moved;
                 resolved += scratch.Resolved;
                 distances += scratch.Distances;
                 tested += scratch.Tested;
@@ -442,9 +444,17 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     private void SetLabel(GroupScratch<TVector, TLanes> s, int row, int label)
     {
-        if (_labelling.Labels[row] != label)
-            s.Moved++;
+        int from = _labelling.Labels[row];
+        if (from == label)
+            return;
+        s.Moved++;
         _labelling.Labels[row] = label;
+        if (s.Pending is null)
+            return;
+        if (from >= 0)
+            s.Pending.Move(_labelling.Points[row], _labelling.Points.WeightOf(row), from, label);
+        else
+            s.Pending.Add(_labelling.Points[row], _labelling.Points.WeightOf(row), label);
     }
 
     // Rows that nothing certified: every centroid within the bound, then canonical distances.

@@ -10,8 +10,9 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
 {
     private readonly List<nint> _memory = [];
 
-    public GroupScratch(int capacity, int dimensions, int groups, int projected)
+    public GroupScratch(int capacity, int dimensions, int groups, int projected, ClusterSums? pending)
     {
+        Pending = pending;
         Capacity = capacity;
         Rows = Allocate<int>(capacity);
         GroupBounds = (float**)Allocate<nint>(capacity);
@@ -43,6 +44,9 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
         ProjectedSlack = Allocate<float>(capacity);
         CandidateState = Allocate<float>((long)capacity * Candidates<TVector, TLanes>.Stride);
     }
+
+    /// <summary>Where sums are small, those that this worker moves rows between; null where not.</summary>
+    public ClusterSums? Pending { get; }
 
     /// <summary>Rows in a block: a multiple of <see cref="PanelKernel.BlockRows"/>.</summary>
     public int Capacity { get; }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -20,6 +21,9 @@ internal interface IAssigner : IDisposable
     /// <summary>What the latest assignment cost, by what was counted, as part of Lloyd's work on the same rows; 1 is as much.</summary>
     double RelativeCost { get; }
 
+    /// <summary>Whether rows may join later than others, each with bounds of its own age; if not, all are assigned anew when some join.</summary>
+    bool LetsRowsJoin => true;
+
     /// <summary>Others have labelled rows since: what was kept of the rows of the pattern is void.</summary>
     void Forget(RowPattern rows);
 }
@@ -38,9 +42,30 @@ internal readonly record struct RowPattern(int Every, bool Pilots)
 
     /// <summary>Whether the block in which a row lies is taken.</summary>
     public bool Takes(int row) => Every == 0 || (row / BlockRows % Every == 0) == Pilots;
+
+    /// <summary>The next rows of [<paramref name="at"/>, <paramref name="end"/>) that are taken; <paramref name="at"/> moves past them. False where there are none.</summary>
+    public bool Next(ref int at, int end, out int start, out int count)
+    {
+        while (at < end)
+        {
+            start = at;
+            int next = IsAll ? end : Math.Min(end, ((at / BlockRows) + 1) * BlockRows);
+            at = next;
+            if (!Takes(start))
+                continue;
+            count = next - start;
+            return true;
+        }
+        start = count = 0;
+        return false;
+    }
 }
 
 /// <summary>What every algorithm shares, so that one can take over where another left off: the points and their latest labels.</summary>
+/// <remarks>
+/// Where sums are small, workers move a row from one sum to another as soon as its label changes, in sums of their own, while the row is in their
+/// cache: a reduction then only merges. Labels therefore change through a <see cref="Certifier{TVector, TLanes}"/> only.
+/// </remarks>
 internal sealed class Labelling
 {
     public Labelling(PinnedPoints rows, int clusters, int threads, Int16Use int16, long memory = long.MaxValue)
@@ -74,4 +99,23 @@ internal sealed class Labelling
 
     /// <summary>The latest label of each row; −1 before the first assignment.</summary>
     public int[] Labels { get; }
+
+    /// <summary>Whether sums are so small that every worker keeps its own; if not, a reduction looks for rows that moved.</summary>
+    public bool RecordsMoves => (long)Clusters * Points.Dimensions <= Tuning.OwnSumsLength;
+
+    /// <summary>The sums that workers keep: what has changed since the latest reduction.</summary>
+    public ConcurrentBag<ClusterSums> Pending { get; } = [];
+
+    /// <summary>How many changes of label, since the beginning, went into <see cref="Pending"/> at once.</summary>
+    public long Recorded { get; set; }
+
+    /// <summary>Sums for a worker to record changes in; null unless <see cref="RecordsMoves"/>.</summary>
+    public ClusterSums? OpenPending()
+    {
+        if (!RecordsMoves)
+            return null;
+        var sums = new ClusterSums(Clusters, Points.Statistics.Grid);
+        Pending.Add(sums);
+        return sums;
+    }
 }

@@ -85,6 +85,6 @@ internal readonly struct Measure(float norm, float slack, float cap)
         where TLanes : struct, ILanes<TVector>
     {
         TVector square = TLanes.MultiplyAdd(TLanes.Min(scores, TLanes.Broadcast(cap)), TLanes.Broadcast(2), TLanes.Broadcast(Base));
-        return TLanes.Multiply(TLanes.Sqrt(TLanes.Max(square, TLanes.Broadcast(0))), TLanes.Broadcast(Drifts.Down));
+        return TLanes.Multiply(TLanes.SquareRoot(TLanes.Max(square, TLanes.Broadcast(0))), TLanes.Broadcast(Drifts.Down));
     }
 }

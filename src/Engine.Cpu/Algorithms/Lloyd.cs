@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
@@ -101,7 +100,7 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             worker.TakenRows += rows;
             worker.Block.Take(_labelling.Rows, row, rows);
             _int16!.BestTwo(rows, worker.Block);
-            inertia += InertiaOf(worker.Block, row, rows);
+            inertia += InertiaEstimate.Of(_labelling.Points, worker.Block, row, rows);
             worker.Sift(bound, centroids, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
@@ -119,26 +118,9 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             worker.TakenRows += rows;
             worker.Block.Take(_labelling.Rows, row, rows);
             _scorer.BestTwo(rows, worker.Block);
-            inertia += InertiaOf(worker.Block, row, rows);
+            inertia += InertiaEstimate.Of(_labelling.Points, worker.Block, row, rows);
             worker.Certify(bound, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private double InertiaOf(RowBlock block, int row, int rows)
-    {
-        PointSet points = _labelling.Points;
-        ReadOnlySpan<float> weights = points.IsWeighted ? points.Weights.Span.Slice(row, rows) : default;
-        double inertia = 0;
-        int i = 0;
-        for (; i <= rows - Vector<float>.Count; i += Vector<float>.Count)
-        {
-            Vector<float> squares = Vector.Max(Vector<float>.Zero, Vector.Load(block.SquaredNorms + i) + (Vector.Load(block.Best + i) * 2));
-            inertia += Vector.Sum(weights.IsEmpty ? squares : squares * new Vector<float>(weights[i..]));
-        }
-        for (; i < rows; i++)
-            inertia += (weights.IsEmpty ? 1 : weights[i]) * Math.Max(0, block.SquaredNorms[i] + (2 * (double)block.Best[i]));
-        return inertia;
     }
 }

@@ -14,6 +14,14 @@ internal static class Openers
         static rows => VectorWidth.Use512 ? new Lloyd<Vector512<float>, Lanes512>(rows) : new Lloyd<Vector<float>, PortableLanes>(rows),
         static _ => 0);
 
+    public static Opener Hamerly { get; } = new(
+        static rows => VectorWidth.Use512 ? new Hamerly<Vector512<float>, Lanes512>(rows) : new Hamerly<Vector<float>, PortableLanes>(rows),
+        static rows => 8L * rows.Points.Rows);
+
+    public static Opener Exponion { get; } = new(
+        static rows => VectorWidth.Use512 ? new Exponion<Vector512<float>, Lanes512>(rows) : new Exponion<Vector<float>, PortableLanes>(rows),
+        static rows => (12L * rows.Points.Rows) + (Tuning.KeepsNeighbours(rows.Points.Rows, rows.Clusters) ? 12L * rows.Clusters * rows.Clusters : 0) + (450L * rows.Clusters));
+
     public static Opener Yinyang { get; } = new(
         static rows => VectorWidth.Use512
             ? new GroupAssigner<Vector512<float>, Lanes512, YinyangBounds<Vector512<float>, Lanes512>>(rows)
@@ -42,11 +50,11 @@ internal static class Openers
     {
         int d = rows.Points.Dimensions, k = rows.Clusters;
         IAssigner lloyd = Lloyd.Open(rows);
-        if ((double)rows.Points.Rows * k * d < Tuning.SmallFit || k < 2 * VectorWidth.Bits / 32)
+        if ((double)rows.Points.Rows * k * d < Tuning.SmallFit || k < Tuning.FewClusters)
             return new Fixed(lloyd, $"auto: {rows.Points.Rows:N0} × {d:N0} points and {k:N0} clusters are too few for bounds to pay");
-        (Opener opener, string shape) = d >= Tuning.ProjectedFrom
-            ? (Projection, "many dimensions")
-            : (Yinyang, "few dimensions");
+        (Opener opener, string shape) = d >= Tuning.ProjectedFrom ? (Projection, "many dimensions")
+            : Tuning.WalksPay(k, d) ? (Exponion, "few dimensions")
+            : (Hamerly, "few dimensions and clusters");
         long bytes = opener.Bytes(rows);
         if (bytes > rows.Memory)
             return new Fixed(lloyd, $"auto: bounds would take {bytes:N0} bytes; {rows.Memory:N0} are allowed");

@@ -115,7 +115,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
         TVector square = TLanes.MultiplyAdd(capped, TLanes.Broadcast(2), TLanes.Broadcast(s.ProjectedNorms[r] - s.ProjectedSlack[r]));
         TVector zero = TLanes.Broadcast(0);
         // Distances of the projections in the full frame, less what rounding may have added to either.
-        TVector distance = TLanes.Multiply(TLanes.Sqrt(TLanes.Max(square, zero)), TLanes.Broadcast(Drifts.Down / _frame.Scale));
+        TVector distance = TLanes.Multiply(TLanes.SquareRoot(TLanes.Max(square, zero)), TLanes.Broadcast(Drifts.Down / _frame.Scale));
         TVector errors = TLanes.Add(TLanes.Broadcast(_errors.Pointer[s.Rows[r]]), TLanes.Load(_centroidErrors.Pointer + (group * TLanes.Count)));
         distance = TLanes.Subtract(TLanes.Multiply(distance, TLanes.Broadcast(Drifts.Down)), TLanes.Multiply(errors, TLanes.Broadcast(Drifts.Up)));
         distance = TLanes.Multiply(TLanes.Max(distance, zero), TLanes.Broadcast(_shrink * Drifts.Down));

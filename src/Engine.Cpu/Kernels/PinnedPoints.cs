@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace KMeansFast.Cpu.Kernels;
 
@@ -6,11 +7,13 @@ namespace KMeansFast.Cpu.Kernels;
 internal sealed unsafe class PinnedPoints : IDisposable
 {
     private readonly float* _values;
+    private readonly int _dimensions;
     private MemoryHandle _handle;
 
     public PinnedPoints(PointSet points)
     {
         Points = points;
+        _dimensions = points.Dimensions;
         _handle = points.Pin();
         _values = (float*)_handle.Pointer;
     }
@@ -18,7 +21,11 @@ internal sealed unsafe class PinnedPoints : IDisposable
     public PointSet Points { get; }
 
     /// <summary>Where a row begins.</summary>
-    public float* this[int row] => _values + ((long)row * Points.Dimensions);
+    public float* this[int row]
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _values + ((long)row * _dimensions);
+    }
 
     public void Dispose() => _handle.Dispose();
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>A worker's scratch for a block of rows: what kernels report of each row, and room for their own staging.</summary>
@@ -7,6 +9,8 @@ internal sealed unsafe class RowBlock : IDisposable
     public const int Rows = 192;
 
     private readonly AlignedBuffer _buffer;
+    private int _count;
+    private int _dimensions;
 
     public RowBlock(long stagingLength)
     {
@@ -41,18 +45,35 @@ internal sealed unsafe class RowBlock : IDisposable
     /// <summary>What a kernel stages its rows in.</summary>
     public float* Staging { get; }
 
+    /// <summary>Where the rows begin, if they lie side by side and <see cref="Pointers"/> need <see cref="EnsurePointers"/>; null where not.</summary>
+    public float* Contiguous { get; private set; }
+
     /// <summary>Takes <paramref name="count"/> rows from row <paramref name="start"/> on.</summary>
     public void Take(PinnedPoints points, int start, int count)
     {
-        for (int i = 0; i < count; i++)
-            Pointers[i] = points[start + i];
+        Contiguous = points[start];
+        _count = count;
+        _dimensions = points.Points.Dimensions;
     }
 
     /// <summary>Takes these rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Take(PinnedPoints points, ReadOnlySpan<int> rows)
     {
         for (int i = 0; i < rows.Length; i++)
             Pointers[i] = points[rows[i]];
+        Contiguous = null;
+    }
+
+    /// <summary>Fills <see cref="Pointers"/>, which kernels for rows side by side do without.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void EnsurePointers()
+    {
+        if (Contiguous == null)
+            return;
+        for (int i = 0; i < _count; i++)
+            Pointers[i] = Contiguous + ((long)i * _dimensions);
+        Contiguous = null;
     }
 
     public void Dispose() => _buffer.Dispose();

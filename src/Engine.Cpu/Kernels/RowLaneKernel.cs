@@ -1,6 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast.Cpu.Kernels;
 
@@ -9,47 +7,49 @@ namespace KMeansFast.Cpu.Kernels;
 /// combined across a vector.
 /// </summary>
 /// <remarks>
-/// A group is two vectors of rows, staged coordinate by coordinate; a tile is the group against six centroids, twelve accumulators, as in
-/// <see cref="PanelKernel"/> with the roles exchanged. Centroids come negated, so that a chain that starts from the half norm ends as the score:
-/// d + 1 roundings, and one operation less for each score, which counts where there are few dimensions. Rows past the last whole group repeat the
-/// last row; centroids past the last whole tile repeat centroids and are not looked at.
+/// A group is two vectors of rows, staged coordinate by coordinate (<see cref="RowStaging"/>). Up to four coordinates, the group stays in registers
+/// while centroids pass one by one; from there on a tile is the group against six centroids, twelve accumulators, as in <see cref="PanelKernel"/>
+/// with the roles exchanged. A centroid is a record: its half norm, then its coordinates, negated, so that a chain that starts from the half norm ends as
+/// the score: d + 1 roundings, and one operation less for each score, which counts where there are few dimensions. Records are visited in
+/// order or by a list; what is kept is the position. Rows past the last whole group repeat the last row; positions past the last whole tile repeat a
+/// position and are not looked at.
 /// </remarks>
 internal static unsafe class RowLaneKernel
 {
     private const int TileCentroids = 6;
 
+    /// <summary>Up to so many coordinates, rows stay in registers.</summary>
+    public const int ShortDimensions = 4;
+
     /// <summary>Floats of staging: a group of rows and its state.</summary>
-    public static long StagingLength(int dimensions, int lanes) => 2L * lanes * (dimensions + 3);
+    public static long StagingLength(int dimensions, int lanes) => 2L * lanes * ((2L * dimensions) + 4);
+
+    /// <summary>Floats of state for a group: best, second best, position of the best, and the score at position 0; two vectors each.</summary>
+    public static int StateLength(int lanes) => 8 * lanes;
 
     /// <summary>
     /// Finds the best two centroids of at most <see cref="RowBlock.Rows"/> rows.
     /// </summary>
-    /// <param name="rows">Where each row begins; d values each, as stored.</param>
     /// <param name="count">The number of rows, at least 1.</param>
     /// <param name="dimensions">d.</param>
     /// <param name="scale">The frame's scale.</param>
     /// <param name="shift">The frame's shift, d values.</param>
-    /// <param name="centroids">k × d values in the frame, negated, row-major.</param>
-    /// <param name="halfNorms">k values.</param>
+    /// <param name="records">k records of 1 + d values in the frame.</param>
     /// <param name="clusters">k.</param>
-    /// <param name="block">Where results go.</param>
+    /// <param name="block">The rows, and where results go.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void BestTwo<TVector, TLanes>(
-        float** rows, int count, int dimensions, float scale, float* shift, float* centroids, float* halfNorms, int clusters, RowBlock block)
+    public static void BestTwo<TVector, TLanes>(int count, int dimensions, float scale, float* shift, float* records, int clusters, RowBlock block)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
         int n = TLanes.Count;
         float* state = block.Staging;
-        float* x = state + (6 * n);
+        float* x = state + StateLength(n);
         for (int first = 0; first < count; first += 2 * n)
         {
-            Stage<TVector, TLanes>(rows + first, Math.Min(2 * n, count - first), dimensions, scale, shift, x, block.SquaredNorms + first);
-            TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
-            for (int v = 0; v < 4; v++)
-                TLanes.Store(infinity, state + (v * n));
-            for (int j = 0; j < clusters; j += TileCentroids)
-                Tile<TVector, TLanes>(x, centroids + ((long)j * dimensions), dimensions, halfNorms + j, Math.Min(TileCentroids, clusters - j), j, state);
+            RowStaging.Stage<TVector, TLanes>(block, first, Math.Min(2 * n, count - first), dimensions, scale, shift, x, block.SquaredNorms + first);
+            Clear<TVector, TLanes>(state);
+            Scan<TVector, TLanes, InOrder>(x, dimensions, records, null, 0, clusters, state);
             TLanes.Store(TLanes.Load(state), block.Best + first);
             TLanes.Store(TLanes.Load(state + n), block.Best + first + n);
             TLanes.Store(TLanes.Load(state + (2 * n)), block.Second + first);
@@ -59,91 +59,159 @@ internal static unsafe class RowLaneKernel
         }
     }
 
-    // Two vectors of rows, transposed and in the frame, and their squared norms.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Stage<TVector, TLanes>(float** rows, int count, int dimensions, float scale, float* shift, float* x, float* squaredNorms)
+    /// <summary>A state that has seen nothing.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Clear<TVector, TLanes>(float* state)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        int width = 2 * TLanes.Count;
-        int transposed = Avx.IsSupported && count == width ? TransposeByEight(rows, width, dimensions, x) : 0;
-        for (int i = 0; i < width; i++)
-        {
-            float* row = rows[Math.Min(i, count - 1)];
-            for (int l = transposed; l < dimensions; l++)
-                x[(l * width) + i] = row[l];
-        }
-        TVector scales = TLanes.Broadcast(scale);
-        TVector zero = TLanes.Broadcast(0);
-        TVector squaresA = zero, squaresB = zero;
-        for (int l = 0; l < dimensions; l++, x += width)
-        {
-            TVector shifts = TLanes.Broadcast(shift[l]);
-            TVector a = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x), scales, zero), shifts);
-            TVector b = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x + TLanes.Count), scales, zero), shifts);
-            squaresA = TLanes.MultiplyAdd(a, a, squaresA);
-            squaresB = TLanes.MultiplyAdd(b, b, squaresB);
-            TLanes.Store(a, x);
-            TLanes.Store(b, x + TLanes.Count);
-        }
-        TLanes.Store(squaresA, squaredNorms);
-        TLanes.Store(squaresB, squaredNorms + TLanes.Count);
+        TVector infinity = TLanes.Broadcast(float.PositiveInfinity);
+        for (int v = 0; v < 4; v++)
+            TLanes.Store(infinity, state + (v * TLanes.Count));
+        TLanes.Store(TLanes.Broadcast(0), state + (4 * TLanes.Count));
+        TLanes.Store(TLanes.Broadcast(0), state + (5 * TLanes.Count));
     }
 
-    // Transposes 8 × 8 values at a time; returns the number of dimensions done, a multiple of eight. Scalar equivalent: x[l·width + i] = rows[i][l].
+    /// <summary>Shows a group the centroids at the first positions, at least one of them, and notes the score at position 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int TransposeByEight(float** rows, int width, int dimensions, float* x)
-    {
-        int whole = dimensions & ~7;
-        for (int i = 0; i < width; i += 8)
-        {
-            for (int l = 0; l < whole; l += 8)
-            {
-                Vector256<float> r0 = Vector256.Load(rows[i] + l), r1 = Vector256.Load(rows[i + 1] + l);
-                Vector256<float> r2 = Vector256.Load(rows[i + 2] + l), r3 = Vector256.Load(rows[i + 3] + l);
-                Vector256<float> r4 = Vector256.Load(rows[i + 4] + l), r5 = Vector256.Load(rows[i + 5] + l);
-                Vector256<float> r6 = Vector256.Load(rows[i + 6] + l), r7 = Vector256.Load(rows[i + 7] + l);
-                // Pairs of rows, then fours; a 128-bit half of each holds the first four dimensions, the other the last four.
-                Vector256<float> a = Avx.UnpackLow(r0, r1), b = Avx.UnpackLow(r2, r3), c = Avx.UnpackLow(r4, r5), e = Avx.UnpackLow(r6, r7);
-                Vector256<float> f0 = Avx.Shuffle(a, b, 0x44), f1 = Avx.Shuffle(a, b, 0xEE), g0 = Avx.Shuffle(c, e, 0x44), g1 = Avx.Shuffle(c, e, 0xEE);
-                a = Avx.UnpackHigh(r0, r1);
-                b = Avx.UnpackHigh(r2, r3);
-                c = Avx.UnpackHigh(r4, r5);
-                e = Avx.UnpackHigh(r6, r7);
-                Vector256<float> f2 = Avx.Shuffle(a, b, 0x44), f3 = Avx.Shuffle(a, b, 0xEE), g2 = Avx.Shuffle(c, e, 0x44), g3 = Avx.Shuffle(c, e, 0xEE);
-                float* to = x + (l * width) + i;
-                Avx.Permute2x128(f0, g0, 0x20).Store(to);
-                Avx.Permute2x128(f1, g1, 0x20).Store(to + width);
-                Avx.Permute2x128(f2, g2, 0x20).Store(to + (2 * width));
-                Avx.Permute2x128(f3, g3, 0x20).Store(to + (3 * width));
-                Avx.Permute2x128(f0, g0, 0x31).Store(to + (4 * width));
-                Avx.Permute2x128(f1, g1, 0x31).Store(to + (5 * width));
-                Avx.Permute2x128(f2, g2, 0x31).Store(to + (6 * width));
-                Avx.Permute2x128(f3, g3, 0x31).Store(to + (7 * width));
-            }
-        }
-        return whole;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile<TVector, TLanes>(float* x, float* c, int dimensions, float* halfNorms, int centroids, int cluster, float* state)
+    public static void ScanFirst<TVector, TLanes, TOrder>(float* x, int dimensions, float* records, int* order, int to, float* state)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
+        where TOrder : struct, IOrder
+    {
+        if (dimensions <= ShortDimensions)
+        {
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 0, 1, state);
+            TLanes.Store(TLanes.Load(state), state + (6 * TLanes.Count));
+            TLanes.Store(TLanes.Load(state + TLanes.Count), state + (7 * TLanes.Count));
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 1, to, state);
+        }
+        else
+        {
+            Scan<TVector, TLanes, TOrder>(x, dimensions, records, order, 0, to, state);
+        }
+    }
+
+    /// <summary>Shows a group the centroids at positions [from, to).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scan<TVector, TLanes, TOrder>(float* x, int dimensions, float* records, int* order, int from, int to, float* state)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+        where TOrder : struct, IOrder
+    {
+        switch (dimensions)
+        {
+            case 1:
+                Short<TVector, TLanes, One, TOrder>(x, records, order, from, to, state);
+                break;
+            case 2:
+                Short<TVector, TLanes, Two, TOrder>(x, records, order, from, to, state);
+                break;
+            case 3:
+                Short<TVector, TLanes, Three, TOrder>(x, records, order, from, to, state);
+                break;
+            case 4:
+                Short<TVector, TLanes, Four, TOrder>(x, records, order, from, to, state);
+                break;
+            default:
+                for (int p = from; p < to; p += TileCentroids)
+                    Tile<TVector, TLanes, TOrder>(x, records, order, dimensions, p, Math.Min(TileCentroids, to - p), state);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Short<TVector, TLanes, TDimensions, TOrder>(float* x, float* records, int* order, int from, int to, float* state)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+        where TDimensions : struct, IDimensions
+        where TOrder : struct, IOrder
     {
         int n = TLanes.Count;
-        float* c0 = c;
-        float* c1 = c0 + (centroids > 1 ? dimensions : 0);
-        float* c2 = c1 + (centroids > 2 ? dimensions : 0);
-        float* c3 = c2 + (centroids > 3 ? dimensions : 0);
-        float* c4 = c3 + (centroids > 4 ? dimensions : 0);
-        float* c5 = c4 + (centroids > 5 ? dimensions : 0);
-        TVector a0 = TLanes.Broadcast(halfNorms[0]), b0 = a0;
-        TVector a1 = TLanes.Broadcast(halfNorms[centroids > 1 ? 1 : 0]), b1 = a1;
-        TVector a2 = TLanes.Broadcast(halfNorms[centroids > 2 ? 2 : 0]), b2 = a2;
-        TVector a3 = TLanes.Broadcast(halfNorms[centroids > 3 ? 3 : 0]), b3 = a3;
-        TVector a4 = TLanes.Broadcast(halfNorms[centroids > 4 ? 4 : 0]), b4 = a4;
-        TVector a5 = TLanes.Broadcast(halfNorms[centroids > 5 ? 5 : 0]), b5 = a5;
-        for (int l = 0; l < dimensions; l++, x += 2 * n)
+        TVector xa0 = TLanes.Load(x), xb0 = TLanes.Load(x + n);
+        TVector xa1 = xa0, xb1 = xb0, xa2 = xa0, xb2 = xb0, xa3 = xa0, xb3 = xb0;
+        if (TDimensions.Count > 1)
+        {
+            xa1 = TLanes.Load(x + (2 * n));
+            xb1 = TLanes.Load(x + (3 * n));
+        }
+        if (TDimensions.Count > 2)
+        {
+            xa2 = TLanes.Load(x + (4 * n));
+            xb2 = TLanes.Load(x + (5 * n));
+        }
+        if (TDimensions.Count > 3)
+        {
+            xa3 = TLanes.Load(x + (6 * n));
+            xb3 = TLanes.Load(x + (7 * n));
+        }
+        TVector bestA = TLanes.Load(state), bestB = TLanes.Load(state + n);
+        TVector secondA = TLanes.Load(state + (2 * n)), secondB = TLanes.Load(state + (3 * n));
+        TVector atA = TLanes.Load(state + (4 * n)), atB = TLanes.Load(state + (5 * n));
+        TVector position = TLanes.Broadcast((float)from), one = TLanes.Broadcast(1);
+        for (int p = from; p < to; p++)
+        {
+            float* c = TOrder.Record(records, order, p, TDimensions.Count + 1);
+            TVector h = TLanes.Broadcast(c[0]);
+            TVector v = TLanes.Broadcast(c[1]);
+            TVector a = TLanes.MultiplyAdd(v, xa0, h);
+            TVector b = TLanes.MultiplyAdd(v, xb0, h);
+            if (TDimensions.Count > 1)
+            {
+                v = TLanes.Broadcast(c[2]);
+                a = TLanes.MultiplyAdd(v, xa1, a);
+                b = TLanes.MultiplyAdd(v, xb1, b);
+            }
+            if (TDimensions.Count > 2)
+            {
+                v = TLanes.Broadcast(c[3]);
+                a = TLanes.MultiplyAdd(v, xa2, a);
+                b = TLanes.MultiplyAdd(v, xb2, b);
+            }
+            if (TDimensions.Count > 3)
+            {
+                v = TLanes.Broadcast(c[4]);
+                a = TLanes.MultiplyAdd(v, xa3, a);
+                b = TLanes.MultiplyAdd(v, xb3, b);
+            }
+            atA = TLanes.WhereLess(a, bestA, position, atA);
+            atB = TLanes.WhereLess(b, bestB, position, atB);
+            secondA = TLanes.Min(secondA, TLanes.Max(bestA, a));
+            secondB = TLanes.Min(secondB, TLanes.Max(bestB, b));
+            bestA = TLanes.Min(bestA, a);
+            bestB = TLanes.Min(bestB, b);
+            position = TLanes.Add(position, one);
+        }
+        TLanes.Store(bestA, state);
+        TLanes.Store(bestB, state + n);
+        TLanes.Store(secondA, state + (2 * n));
+        TLanes.Store(secondB, state + (3 * n));
+        TLanes.Store(atA, state + (4 * n));
+        TLanes.Store(atB, state + (5 * n));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile<TVector, TLanes, TOrder>(float* x, float* records, int* order, int dimensions, int position, int centroids, float* state)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+        where TOrder : struct, IOrder
+    {
+        int n = TLanes.Count;
+        int stride = dimensions + 1;
+        int last = position + centroids - 1;
+        float* c0 = TOrder.Record(records, order, position, stride);
+        float* c1 = TOrder.Record(records, order, Math.Min(position + 1, last), stride);
+        float* c2 = TOrder.Record(records, order, Math.Min(position + 2, last), stride);
+        float* c3 = TOrder.Record(records, order, Math.Min(position + 3, last), stride);
+        float* c4 = TOrder.Record(records, order, Math.Min(position + 4, last), stride);
+        float* c5 = TOrder.Record(records, order, Math.Min(position + 5, last), stride);
+        TVector a0 = TLanes.Broadcast(c0[0]), b0 = a0;
+        TVector a1 = TLanes.Broadcast(c1[0]), b1 = a1;
+        TVector a2 = TLanes.Broadcast(c2[0]), b2 = a2;
+        TVector a3 = TLanes.Broadcast(c3[0]), b3 = a3;
+        TVector a4 = TLanes.Broadcast(c4[0]), b4 = a4;
+        TVector a5 = TLanes.Broadcast(c5[0]), b5 = a5;
+        for (int l = 1; l <= dimensions; l++, x += 2 * n)
         {
             TVector xa = TLanes.Load(x);
             TVector xb = TLanes.Load(x + n);
@@ -167,19 +235,24 @@ internal static unsafe class RowLaneKernel
             b5 = TLanes.MultiplyAdd(v, xb, b5);
         }
 
+        if (position == 0)
+        {
+            TLanes.Store(a0, state + (6 * n));
+            TLanes.Store(b0, state + (7 * n));
+        }
         var first = new BestOf<TVector, TLanes>(TLanes.Load(state), TLanes.Load(state + (2 * n)), TLanes.Load(state + (4 * n)));
         var other = new BestOf<TVector, TLanes>(TLanes.Load(state + n), TLanes.Load(state + (3 * n)), TLanes.Load(state + (5 * n)));
-        Consider(ref first, ref other, a0, b0, cluster);
+        Consider(ref first, ref other, a0, b0, position);
         if (centroids > 1)
-            Consider(ref first, ref other, a1, b1, cluster + 1);
+            Consider(ref first, ref other, a1, b1, position + 1);
         if (centroids > 2)
-            Consider(ref first, ref other, a2, b2, cluster + 2);
+            Consider(ref first, ref other, a2, b2, position + 2);
         if (centroids > 3)
-            Consider(ref first, ref other, a3, b3, cluster + 3);
+            Consider(ref first, ref other, a3, b3, position + 3);
         if (centroids > 4)
-            Consider(ref first, ref other, a4, b4, cluster + 4);
+            Consider(ref first, ref other, a4, b4, position + 4);
         if (centroids > 5)
-            Consider(ref first, ref other, a5, b5, cluster + 5);
+            Consider(ref first, ref other, a5, b5, position + 5);
         TLanes.Store(first.Best, state);
         TLanes.Store(other.Best, state + n);
         TLanes.Store(first.Second, state + (2 * n));
@@ -189,11 +262,11 @@ internal static unsafe class RowLaneKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Consider<TVector, TLanes>(ref BestOf<TVector, TLanes> first, ref BestOf<TVector, TLanes> other, TVector a, TVector b, int cluster)
+    private static void Consider<TVector, TLanes>(ref BestOf<TVector, TLanes> first, ref BestOf<TVector, TLanes> other, TVector a, TVector b, int at)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        TVector index = TLanes.Broadcast((float)cluster);
+        TVector index = TLanes.Broadcast((float)at);
         first = first.Consider(a, index);
         other = other.Consider(b, index);
     }
@@ -212,4 +285,49 @@ internal static unsafe class RowLaneKernel
         public BestOf<TVector, TLanes> Consider(TVector score, TVector cluster) => new(
             TLanes.Min(best, score), TLanes.Min(second, TLanes.Max(best, score)), TLanes.WhereLess(score, best, cluster, index));
     }
+
+    private interface IDimensions
+    {
+        static abstract int Count { get; }
+    }
+
+    private readonly struct One : IDimensions
+    {
+        public static int Count => 1;
+    }
+
+    private readonly struct Two : IDimensions
+    {
+        public static int Count => 2;
+    }
+
+    private readonly struct Three : IDimensions
+    {
+        public static int Count => 3;
+    }
+
+    private readonly struct Four : IDimensions
+    {
+        public static int Count => 4;
+    }
+}
+
+/// <summary>Where the record of a position is.</summary>
+internal unsafe interface IOrder
+{
+    static abstract float* Record(float* records, int* order, int position, int stride);
+}
+
+/// <summary>Position p is cluster p.</summary>
+internal readonly unsafe struct InOrder : IOrder
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float* Record(float* records, int* order, int position, int stride) => records + ((long)position * stride);
+}
+
+/// <summary>Position p is cluster order[p].</summary>
+internal readonly unsafe struct Listed : IOrder
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float* Record(float* records, int* order, int position, int stride) => records + ((long)order[position] * stride);
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
@@ -11,8 +13,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     private readonly int _dimensions;
     private readonly bool _lanesAreRows;
     private readonly PackedCentroids _packed;
-    private readonly AlignedBuffer _centroids;
-    private readonly AlignedBuffer _halfNorms;
+    private readonly AlignedBuffer _records;
     private readonly AlignedBuffer _shift;
     private float _scale;
 
@@ -23,12 +24,14 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         // The row-lane kernel numbers clusters in float32.
         _lanesAreRows = dimensions < Tuning.RowLaneDimensions && clusters < 1 << 24;
         _packed = new PackedCentroids(clusters, dimensions, TLanes.Count, PanelKernel.WidthOf(TLanes.ManyRegisters));
-        _centroids = new AlignedBuffer(_lanesAreRows ? (long)clusters * dimensions : 0);
-        _halfNorms = new AlignedBuffer(_lanesAreRows ? clusters : 0);
+        _records = new AlignedBuffer(_lanesAreRows ? (long)clusters * (dimensions + 1) : 0);
         _shift = new AlignedBuffer(dimensions);
     }
 
     public int Clusters { get; }
+
+    /// <summary>Whether lanes are rows: <see cref="StageGroup"/> and <see cref="Scan"/> are for that.</summary>
+    public bool LanesAreRows => _lanesAreRows;
 
     /// <summary>The frame of an assignment, with the bound that covers both kernels in use.</summary>
     public ScoreFrame Frame(PointSet points, CentroidSet centroids, int threads) => _lanesAreRows
@@ -42,6 +45,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         Int16Kernel.StagingLength(_dimensions, TLanes.Count), RowLaneKernel.StagingLength(_dimensions, TLanes.Count)));
 
     /// <summary>Packs the centroids of an assignment. O(k·d).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Prepare(ScoreFrame frame, int threads)
     {
         _scale = frame.Scale;
@@ -49,32 +53,55 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _packed.Pack(frame, threads);
         if (!_lanesAreRows)
             return;
-        frame.HalfNorms.CopyTo(new Span<float>(_halfNorms.Pointer, Clusters));
         for (int j = 0; j < Clusters; j++)
         {
-            var centroid = new Span<float>(_centroids.Pointer + ((long)j * _dimensions), _dimensions);
-            frame.WriteCentroid(j, centroid);
-            foreach (ref float value in centroid)
+            var record = new Span<float>(_records.Pointer + ((long)j * (_dimensions + 1)), _dimensions + 1);
+            frame.WriteCentroid(j, record[1..]);
+            foreach (ref float value in record)
                 value = -value;
+            record[0] = frame.HalfNorms[j];
         }
     }
 
     /// <summary>Shifts and scales rows into the frame; their squared norms go to the block.</summary>
-    public void Frame(int count, RowBlock block, float* framed) =>
+    public void Frame(int count, RowBlock block, float* framed)
+    {
+        block.EnsurePointers();
         PanelKernel.Frame<TVector, TLanes>(block.Pointers, count, _dimensions, _scale, _shift.Pointer, framed, block.SquaredNorms);
+    }
 
     /// <summary>Best, second best, cluster and squared norm of the rows that <paramref name="block"/> has taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void BestTwo(int count, RowBlock block)
     {
         if (_lanesAreRows)
         {
-            RowLaneKernel.BestTwo<TVector, TLanes>(
-                block.Pointers, count, _dimensions, _scale, _shift.Pointer, _centroids.Pointer, _halfNorms.Pointer, Clusters, block);
+            RowLaneKernel.BestTwo<TVector, TLanes>(count, _dimensions, _scale, _shift.Pointer, _records.Pointer, Clusters, block);
             return;
         }
+        block.EnsurePointers();
         for (int first = 0; first < count; first += PanelKernel.BlockRows)
             PanelBestTwo(Math.Min(PanelKernel.BlockRows, count - first), block, first);
     }
+
+    /// <summary>Stages the two vectors of rows that <paramref name="block"/> has taken, behind the state; returns where.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public float* StageGroup(RowBlock block, float* state)
+    {
+        float* x = state + RowLaneKernel.StateLength(TLanes.Count);
+        RowStaging.Stage<TVector, TLanes>(block, 0, 2 * TLanes.Count, _dimensions, _scale, _shift.Pointer, x, block.SquaredNorms);
+        return x;
+    }
+
+    /// <summary>Shows a group the clusters at the first positions of a list.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void ScanFirst(float* x, int* order, int to, float* state) =>
+        RowLaneKernel.ScanFirst<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, to, state);
+
+    /// <summary>Shows a group the clusters at positions [from, to) of a list; what the state then holds are positions.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Scan(float* x, int* order, int from, int to, float* state) =>
+        RowLaneKernel.Scan<TVector, TLanes, Listed>(x, _dimensions, _records.Pointer, order, from, to, state);
 
     /// <summary>The clusters of score at most <paramref name="limit"/> for each of at most <see cref="PanelKernel.BlockRows"/> rows, given one by one.</summary>
     public void StageForCandidates(float* row, int position, float limit, RowBlock block)
@@ -99,11 +126,11 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     public void Dispose()
     {
         _packed.Dispose();
-        _centroids.Dispose();
-        _halfNorms.Dispose();
+        _records.Dispose();
         _shift.Dispose();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void PanelBestTwo(int count, RowBlock block, int first)
     {
         var staging = new PanelStaging(block);
