@@ -11,11 +11,12 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
 
-from compare import ARTIFACTS, build, child_environment, cpu, output, our_version, positive, say
+from compare import ARTIFACTS, ROOT, child_environment, cpu, git, output, positive, say
 from workloads import WORKLOADS, find, prepare
 
 OURS = ["kmeans++", "kmeans++-plain", "kmeans||", "afk-mc2"]
@@ -28,7 +29,7 @@ def main():
         return peer(*sys.argv[2:])
     arguments = parse()
     environment, notes = child_environment(arguments.threads)
-    tool = build()
+    tool, version_of_tool = build()
     version = json.loads(output([sys.executable, __file__, "--peer"], environment))["version"]
     speed, quality = [], []
     for name in arguments.workloads or DEFAULT:
@@ -41,9 +42,19 @@ def main():
     print(markdown(speed, quality, arguments))
     print("\n- " + "\n- ".join([
         f"{cpu()}, {arguments.threads} threads; {arguments.rounds} rounds in turn; fits of at most {arguments.iterations} iterations, {arguments.quality} seeds",
-        f"kmeansfast {our_version(tool)}; scikit-learn {version}",
+        f"kmeansfast {version_of_tool}; scikit-learn {version}",
         "environment " + ", ".join(f"{key}={value}" for key, value in notes.items()),
     ]))
+
+
+def build():
+    """The kmeans tool, and the version of what it measures."""
+    project = ROOT / "src" / "Engine.Cli"
+    say("building the kmeans tool")
+    subprocess.run(["dotnet", "build", "-c", "Release", "-v", "q", project], check=True, stdout=sys.stderr)
+    properties = json.loads(output(["dotnet", "msbuild", project, "-p:Configuration=Release", "-getProperty:TargetPath", "-getProperty:Version"]))["Properties"]
+    changed = "-dirty" if git("status", "--porcelain", "--", ROOT / "src") else ""
+    return properties["TargetPath"], f"{properties['Version']} ({git('log', '-1', '--format=%h', '--', ROOT / 'src')}{changed})"
 
 
 def parse():

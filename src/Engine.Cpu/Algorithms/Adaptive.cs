@@ -16,7 +16,7 @@ internal sealed class Adaptive : IAssigner
     // Bounds take over where they would do with this part of Lloyd's work, and give up above the other.
     private const double Enter = 0.7;
     private const double Leave = 0.95;
-    private const int PilotEvery = 32;
+    private const int PilotEvery = 64;
 
     private readonly Labelling _labelling;
     private readonly IAssigner _lloyd;

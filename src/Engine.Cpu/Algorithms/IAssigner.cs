@@ -34,7 +34,7 @@ internal interface IAssigner : IDisposable
 internal readonly record struct RowPattern(int Every, bool Pilots)
 {
     /// <summary>Rows in a block: a multiple of every kernel's block.</summary>
-    public const int BlockRows = 16 * RowBlock.Rows;
+    public const int BlockRows = 8 * RowBlock.Rows;
 
     public static RowPattern All => default;
 

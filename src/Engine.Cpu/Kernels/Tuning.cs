@@ -39,9 +39,12 @@ internal static class Tuning
     /// <summary>The multiply-adds of vectors that a pair of row and group is worth.</summary>
     public static double PairCost(int dimensions) => dimensions + GroupOverhead;
 
-    /// <summary>Those of Lloyd's assignment of so many rows.</summary>
-    public static double LloydCost(int dimensions, int clusters, long rows) =>
-        Math.Max(1, (double)rows * clusters * dimensions * 32 / VectorWidth.Bits);
+    /// <summary>What Lloyd's assignment of so many rows is worth in the same unit; less where it scores in int16 first.</summary>
+    public static double LloydCost(int dimensions, int clusters, long rows)
+    {
+        double cost = (double)rows * clusters * dimensions * 32 / VectorWidth.Bits;
+        return Math.Max(1, Int16Wins(clusters, dimensions, VectorWidth.Bits == 512) ? cost * (1 - Int16Gain) : cost);
+    }
 
     /// <summary>What an assignment with bounds for groups cost, in units of Lloyd's.</summary>
     public static double GroupCost(int dimensions, int clusters, long rows, long visited, long pairs) =>
