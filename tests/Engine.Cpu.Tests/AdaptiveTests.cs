@@ -119,8 +119,13 @@ public sealed class AdaptiveTests
         reports = list;
         return kmeans.Fit(values, rows, d, new KMeansOptions
         {
-            Clusters = k, InitialCentroids = Generate.FirstRows(values, d, k), Backend = "cpu", Algorithm = algorithm, Tolerance = 0,
-            MaxIterations = maxIterations, OnIteration = list.Add,
+            Clusters = k,
+            InitialCentroids = Generate.FirstRows(values, d, k),
+            Backend = "cpu",
+            Algorithm = algorithm,
+            Tolerance = 0,
+            MaxIterations = maxIterations,
+            OnIteration = list.Add,
         });
     }
 
