@@ -15,6 +15,18 @@ public sealed record Workload(string Kind, int Rows, int Dimensions, int Cluster
         new("uniform", 10_000, 784, 100),
     ];
 
+    /// <summary>For kernels: a block of rows, which stays in cache.</summary>
+    public static IReadOnlyList<Workload> Kernels { get; } =
+    [
+        new("uniform", 64, 2, 50),
+        new("uniform", 64, 16, 64),
+        new("uniform", 64, 32, 256),
+        new("uniform", 64, 128, 256),
+        new("uniform", 64, 128, 1000),
+        new("uniform", 64, 784, 100),
+        new("uniform", 64, 784, 1000),
+    ];
+
     /// <summary>For whole fits, of up to 300 iterations: small enough that every algorithm's ends within a second or so.</summary>
     public static IReadOnlyList<Workload> Fits { get; } =
     [
