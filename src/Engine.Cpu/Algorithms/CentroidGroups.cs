@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -67,6 +68,7 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
     public float* Framed(int place) => _framed.Pointer + ((long)place * Dimensions);
 
     /// <summary>Makes ready for an assignment to these centroids. O(k·d). Returns whether bounds kept so far still hold.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public bool Prepare(PointSet points, CentroidSet centroids)
     {
         Frame = ScoreFrame.For(points, centroids, PanelKernel.Depth(Dimensions), threads: _threads);
@@ -105,6 +107,7 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
         LargestDrift = 0;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddDrifts(CentroidSet centroids)
     {
         var moved = new float[_drift.Length];
@@ -148,6 +151,7 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
 
     // Sorts places [start, start + count) along one direction and halves them at a multiple of the lanes. The direction is that from the middle to
     // the centroid farthest from it, then once improved to that of the most spread: near enough, and O(k·d) for each level.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Halve(CentroidSet centroids, int start, int count)
     {
         if (count <= TLanes.Count)

@@ -237,6 +237,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     }
 
     // Rows in the frame, and projected.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Stage(GroupScratch<TVector, TLanes> s, int r, float scale, float* shift)
     {
         float* row = _labelling.Rows[s.Rows[r]];
@@ -442,6 +443,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         _lower.Pointer[row] = (MathF.Max(TBounds.Least(GroupsOf(row), CentroidsOf(row), drifts), 0) + _groups.LargestDrift) * Drifts.Down;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void SetLabel(GroupScratch<TVector, TLanes> s, int row, int label)
     {
         int from = _labelling.Labels[row];
@@ -458,6 +460,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     }
 
     // Rows that nothing certified: every centroid within the bound, then canonical distances.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Resolve(GroupScratch<TVector, TLanes> s, CentroidSet centroids, int* rows, int count)
     {
         int stride = Candidates<TVector, TLanes>.Stride;

@@ -21,6 +21,7 @@ internal static unsafe class PrincipalBasis
     /// <param name="threads">Host threads.</param>
     /// <param name="frobenius">An upper bound on the square root of the sum of all squares.</param>
     /// <param name="deviation">ε: the squared singular values of the nonzero vectors lie within 1 ± ε.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float[] Of(PinnedPoints rows, ScoreFrame frame, int count, int sample, int threads, out double frobenius, out double deviation)
     {
         int n = rows.Points.Rows, d = rows.Points.Dimensions;
@@ -83,6 +84,7 @@ internal static unsafe class PrincipalBasis
         return basis;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Orthonormalise(float[] basis, int count, int d)
     {
         for (int a = 0; a < count; a++)

@@ -52,6 +52,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     public int Dimensions => _leading + 1;
 
     /// <summary>Projects the centroids, and the first time, or where the frame's scale has changed, the points.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Prepare(CentroidGroups<TVector, TLanes> groups)
     {
         if (_scale != groups.Frame.Scale)
@@ -77,6 +78,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Stages the projection of a row of the block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Take(GroupScratch<TVector, TLanes> s, int r)
     {
         float* y = _points.Pointer + ((long)s.Rows[r] * Dimensions);
@@ -97,6 +99,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     }
 
     /// <summary>Scores the projections of some rows of the block and one group.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Score(GroupScratch<TVector, TLanes> s, int* list, int count, int group)
     {
         for (int first = 0; first < count; first += PanelKernel.BlockRows)
@@ -196,6 +199,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     }
 
     // Puts the norm of the rest in the last place; returns how far the point may be from the exact projection.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private float Close(Span<float> y, double squaredNorm)
     {
         double lead = 0;

@@ -68,6 +68,7 @@ internal sealed unsafe class PackedCentroids : IDisposable
     });
 
     /// <summary>Packs centroids that are in the frame already, row-major in the order of their places. O(k·d), panels in parallel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Pack(float* framed, float[] halfNorms, int[] order, int threads) => Chunks.For(Panels, 1, threads, (panel, _) =>
     {
         int first = FirstVector(panel) * _lanes;
