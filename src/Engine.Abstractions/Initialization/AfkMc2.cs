@@ -118,14 +118,14 @@ public sealed class AfkMc2 : IInitializer
     // k-means++ for chains that have failed; comes into being with the first of them.
     private sealed class ExactDraws(PointSet set, RowWeights weights, Seeding seeding) : IDisposable
     {
-        private RowGroups? _groups;
+        private NearestCentres? _groups;
         private int _joined;
 
         public void TakeOne(ChosenRows chosen, ulong index)
         {
             if (_groups is null)
             {
-                _groups = new RowGroups(set, weights, chosen.Rows[0], trials: 8, seeding.Threads);
+                _groups = new NearestCentres(set, weights, chosen.Rows[0], trials: 8, seeding.Threads);
                 _joined = 1;
             }
             int[] missing = [.. chosen.Rows.Skip(_joined)];

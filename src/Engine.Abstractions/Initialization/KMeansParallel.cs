@@ -49,7 +49,7 @@ public sealed class KMeansParallel : IInitializer
         if (!chosen.AreAll)
         {
             int trials = KMeansPlusPlus.TrialsFor(seeding.Clusters);
-            using var groups = new RowGroups(set, weights, rows[0], trials, seeding.Threads);
+            using var groups = new NearestCentres(set, weights, rows[0], trials, seeding.Threads);
             groups.JoinAll(rows.AsSpan(1), seeding.Cancellation);
             SquaredDistanceSampling.Extend(groups, chosen, trials, random, seeding.Cancellation);
         }
@@ -59,7 +59,7 @@ public sealed class KMeansParallel : IInitializer
     // The rows drawn in all rounds, in order, and the weight that belongs to each.
     private static (int[] Rows, long[] Units) Candidates(PointSet set, RowWeights weights, int first, Seeding seeding)
     {
-        using var groups = new RowGroups(set, weights, first, Together, seeding.Threads);
+        using var groups = new NearestCentres(set, weights, first, Together, seeding.Threads);
         for (int round = 1; round <= Rounds && groups.Potentials.Total > 0; round++)
         {
             seeding.Cancellation.ThrowIfCancellationRequested();
@@ -101,7 +101,7 @@ public sealed class KMeansParallel : IInitializer
         chosen.Take(first);
         if (!chosen.AreAll)
         {
-            using var groups = new RowGroups(candidates, weights, first, trials, seeding.Threads);
+            using var groups = new NearestCentres(candidates, weights, first, trials, seeding.Threads);
             SquaredDistanceSampling.Extend(groups, chosen, trials, random, seeding.Cancellation);
         }
         return chosen.Rows;

@@ -9,7 +9,7 @@ namespace KMeansFast;
 /// all for one answer everywhere: potentials <c>w·D</c> are integers on the power-of-two grid of the largest of them, renewed for each centroid;
 /// draw t of centroid p uses the random bits of index p·2³² + t; ties go to the earlier trial. Where every potential is 0 (fewer distinct rows
 /// than clusters) the lowest row not yet chosen follows, rows with weight before rows without. O(n·k·d·log k) at most, much less where bounds decide
-/// (<see cref="RowGroups"/>, also for the memory: at most 28 n bytes).
+/// (<see cref="NearestCentres"/>, also for the memory: at most 28 n bytes).
 /// </remarks>
 public sealed class KMeansPlusPlus : IInitializer
 {
@@ -42,7 +42,7 @@ public sealed class KMeansPlusPlus : IInitializer
         chosen.Take(first);
         if (!chosen.AreAll)
         {
-            using var groups = new RowGroups(set, weights, first, trials, seeding.Threads);
+            using var groups = new NearestCentres(set, weights, first, trials, seeding.Threads);
             SquaredDistanceSampling.Extend(groups, chosen, trials, seeding.Random, seeding.Cancellation);
         }
         return chosen.ToCentroids();

@@ -12,7 +12,8 @@ namespace KMeansFast;
 /// </remarks>
 internal sealed class Potentials(int rows, RowWeights weights)
 {
-    private const int BlockRows = 512;
+    /// <summary>Rows whose units are summed as one.</summary>
+    public const int BlockRows = 512;
 
     private readonly long[] _blockUnits = new long[((long)rows + BlockRows - 1) / BlockRows];
     private double _scale;
@@ -53,19 +54,30 @@ internal sealed class Potentials(int rows, RowWeights weights)
         Total = _blockUnits.Sum();
     }
 
-    /// <summary>Moves one row nearer. Different rows may be moved on different threads; <see cref="Settle"/> closes a batch.</summary>
+    /// <summary>Moves one row nearer, except for the sum of its block, from which <see cref="TakeFrom"/> takes for many. <see cref="Settle"/> closes a batch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Lower(int row, double distance, ref Change change)
     {
         double weight = weights.Of(row);
         double before = weight * Nearest[row], after = weight * distance;
-        long taken = SumGrid.ToGrid(before * _scale) - SumGrid.ToGrid(after * _scale);
+        change.Taken += SumGrid.ToGrid(before * _scale) - SumGrid.ToGrid(after * _scale);
         Nearest[row] = distance;
-        if (taken != 0)
-            Interlocked.Add(ref _blockUnits[row / BlockRows], -taken);
-        change.Taken += taken;
         if (before >= _top && after < _top)
             change.LeftTop++;
     }
+
+    /// <summary>Moves one row nearer. Different rows of one block may be moved on different threads.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void LowerShared(int row, double distance, ref Change change)
+    {
+        long before = change.Taken;
+        Lower(row, distance, ref change);
+        if (change.Taken != before)
+            Interlocked.Add(ref _blockUnits[row / BlockRows], before - change.Taken);
+    }
+
+    /// <summary>Takes what some rows of one block have lost; only one thread at a time may have the block.</summary>
+    public void TakeFrom(int row, long units) => _blockUnits[row / BlockRows] -= units;
 
     /// <summary>Takes note of what <see cref="Lower"/> has gathered.</summary>
     public void Settle(Change change, int threads)

@@ -1,13 +1,11 @@
-using System.Buffers;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast;
 
 /// <summary>
-/// All rows, grouped by the nearest of the centres chosen so far, which are rows themselves: what every method of D² sampling works on.
+/// All rows, grouped by the nearest of many centres: <see cref="NearestCentres"/> begins without groups.
 /// </summary>
 /// <remarks>
 /// <para>It keeps, for each row, its canonical distance to that centre (<see cref="Potentials"/>), and for each group its rows and a bound on their
@@ -19,58 +17,32 @@ namespace KMeansFast;
 /// trials at once are ours, his priority queue and partial sums are not used. A row at equal distances stays with the earlier centre.</para>
 /// <para>At most 28 bytes a row (8 for the distance, 4 for a pass, 8 in its group, with slack), about 100 a centre, at most 96 KB for the candidates; rows are read where they are.</para>
 /// </remarks>
-internal sealed unsafe class RowGroups : IDisposable
+internal sealed unsafe class RowGroups
 {
     private const int TileRows = 512;
     private const int ChunkGroups = 64;
     private const int Ahead = 12; // rows
-    // Distances × dimensions below which waking another thread costs more than it saves: about 20 µs of work.
-    private const long SmallWork = 1 << 18;
 
     private static Vector256<int> Powers => Vector256.Create(1, 2, 4, 8, 16, 32, 64, 128);
 
-    private readonly PointSet _set;
+    private readonly SeedingRows _rows;
     private readonly RowWeights _weights;
-    private readonly int _threads;
     private readonly int _dimensions;
     private readonly DistanceFilter _filter;
-    private readonly MemoryHandle _pin;
-    private readonly float* _rows;
     private readonly TrialDistances _distances;
-    private readonly int[] _candidates;
     private readonly List<Group> _groups = [];
     private Tile[] _tiles = [];
     private int _tileCount;
-    private int _candidateCount;
-    private GainEstimate _gain = new(0);
     private uint[] _nearerTo = []; // for each row of each tile: the candidates that are, or may be, nearer; of a row that leaves, the one that is
 
-    /// <summary>All rows around one. O(n·d).</summary>
-    /// <param name="set">The points.</param>
-    /// <param name="weights">Their weights.</param>
-    /// <param name="first">The first centre, a row.</param>
-    /// <param name="trials">The most candidates to be looked at together.</param>
-    /// <param name="threads">Host threads; 0 is one for each processor.</param>
-    public RowGroups(PointSet set, RowWeights weights, int first, int trials, int threads)
+    /// <summary>Makes groups of rows that were in their order. O(n).</summary>
+    public RowGroups(SeedingRows rows, RowOrder order)
     {
-        _set = set;
-        _weights = weights;
-        _threads = threads;
-        _dimensions = set.Dimensions;
-        _filter = new DistanceFilter(set.Dimensions);
-        _pin = set.Pin();
-        _rows = (float*)_pin.Pointer;
-        _distances = new TrialDistances(_rows, set.Dimensions, trials);
-        _candidates = new int[trials];
-        Potentials = new Potentials(set.Rows, weights);
-        Start(first);
+        (_rows, _weights, _dimensions, _filter, _distances) = (rows, rows.Weights, rows.Dimensions, rows.Filter, rows.Distances);
+        Start(order);
     }
 
-    /// <summary>The most candidates that can be looked at together.</summary>
-    public int Trials => _candidates.Length;
-
-    /// <summary>Distances to the nearest centre, as potentials.</summary>
-    public Potentials Potentials { get; }
+    private Potentials Potentials => _rows.Potentials;
 
     /// <summary>The rows that are centres, in the order in which they came.</summary>
     public IEnumerable<int> Centres => _groups.Select(static g => g.Centre);
@@ -78,68 +50,28 @@ internal sealed unsafe class RowGroups : IDisposable
     /// <summary>The weight of each centre's rows in units, in the same order; a row belongs to the earliest of its nearest centres.</summary>
     public IEnumerable<long> WeightUnits => _groups.Select(static g => g.Weight);
 
-    /// <inheritdoc/>
-    public void Dispose() => _pin.Dispose();
-
-    /// <summary>Which of these candidates, rows all of them, would take most units off the total potential; the earlier of equals.</summary>
-    public int Best(ReadOnlySpan<int> candidates)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Start(RowOrder order)
     {
-        Find(candidates);
-        Sift();
-        uint contenders = Contenders();
-        return BitOperations.IsPow2(contenders) ? BitOperations.TrailingZeroCount(contenders) : MostUnits(contenders);
+        long[] weights = order.WeightUnits();
+        var members = new int[weights.Length];
+        byte[] owners = order.Owners;
+        float[] thresholds = order.Thresholds;
+        for (int i = 0; i < owners.Length; i++)
+            members[owners[i]] += thresholds[i] > 0 ? 1 : 0;
+        var groups = new Group[weights.Length];
+        for (int j = 0; j < groups.Length; j++)
+            _groups.Add(groups[j] = new Group(order.Centres[j], members[j]) { Weight = weights[j] });
+        for (int i = 0; i < owners.Length; i++)
+            groups[owners[i]].Add(i, thresholds[i]);
     }
 
-    /// <summary>Makes the candidate numbered <paramref name="winner"/> among those last looked at a centre.</summary>
-    public void Join(int winner) => Move(1u << winner);
-
-    /// <summary>Makes all these rows centres, the first of them first.</summary>
-    /// <param name="rows">Any number of rows.</param>
-    /// <param name="cancellation">Looked at between passes.</param>
-    public void JoinAll(ReadOnlySpan<int> rows, CancellationToken cancellation = default)
+    /// <summary>Cuts the groups that the candidates can reach into tiles.</summary>
+    public void Find()
     {
-        for (; !rows.IsEmpty; rows = rows[Math.Min(Trials, rows.Length)..])
-        {
-            cancellation.ThrowIfCancellationRequested();
-            ReadOnlySpan<int> some = rows[..Math.Min(Trials, rows.Length)];
-            Find(some);
-            Sift();
-            Move(uint.MaxValue >> (32 - some.Length));
-        }
-    }
-
-    private void Start(int first)
-    {
-        double[] nearest = Potentials.Nearest;
-        Chunks.For(_set.Rows, TileRows, _threads, (start, count) =>
-        {
-            ReadOnlySpan<float> centre = _set[first];
-            for (int i = start; i < start + count; i++)
-                nearest[i] = _weights.Of(i) > 0 ? SquaredDistance.Between(Row(i), centre) : 0;
-        });
-        int members = 0;
-        foreach (double distance in nearest)
-            members += distance > 0 ? 1 : 0;
-        var group = new Group(first, members);
-        for (int i = 0; i < nearest.Length; i++)
-        {
-            group.Weight += _weights.UnitsOf(i);
-            group.Add(i, nearest[i] > 0 ? _filter.Threshold(nearest[i]) : 0);
-        }
-        _groups.Add(group);
-        Potentials.Renew(_threads);
-    }
-
-    // Cuts the groups that candidates can reach into tiles.
-    private void Find(ReadOnlySpan<int> candidates)
-    {
-        candidates.CopyTo(_candidates);
-        _candidateCount = candidates.Length;
-        _distances.Load(candidates);
         int groups = _groups.Count;
-        long work = (long)groups * candidates.Length * _dimensions;
         int stride = _distances.Stride;
-        Chunks.For(groups, ChunkGroups, work < SmallWork ? 1 : _threads,
+        Chunks.For(groups, ChunkGroups, _rows.ThreadsFor((long)groups * _rows.CandidateCount),
             () => new Scratch(stride),
             (scratch, start, count) => Reach(start, count, scratch),
             static _ => { });
@@ -158,14 +90,14 @@ internal sealed unsafe class RowGroups : IDisposable
             }
         }
         if (_nearerTo.Length < rows)
-            _nearerTo = new uint[(int)Math.Min(_set.Rows, Math.Max(rows, 2L * _nearerTo.Length))];
+            _nearerTo = new uint[(int)Math.Min(_rows.Count, Math.Max(rows, 2L * _nearerTo.Length))];
     }
 
     // Which candidates can be nearer to a row of these groups, and how near a row must be to its centre to be out of reach of all of them.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Reach(int start, int count, Scratch scratch)
     {
-        uint all = uint.MaxValue >> (32 - _candidateCount);
+        uint all = _rows.All;
         int listed = 0;
         for (int g = start; g < start + count; g++)
         {
@@ -187,7 +119,7 @@ internal sealed unsafe class RowGroups : IDisposable
                 Group group = scratch.Groups[i];
                 float least = float.PositiveInfinity, radius = group.Radius;
                 uint trials = 0;
-                for (int t = 0; t < _candidateCount; t++)
+                for (int t = 0; t < _rows.CandidateCount; t++)
                 {
                     float reach = _filter.Reach(apart[(i * stride) + t]);
                     if (radius <= reach)
@@ -204,23 +136,20 @@ internal sealed unsafe class RowGroups : IDisposable
     {
         long work = 0;
         foreach (Tile tile in _tiles.AsSpan(0, _tileCount))
-        {
-            work += (long)tile.Count * BitOperations.PopCount(_groups[tile.Group].Trials) * _dimensions;
-            if (work >= SmallWork)
-                return _threads;
-        }
-        return 1;
+            work += (long)tile.Count * BitOperations.PopCount(_groups[tile.Group].Trials);
+        return _rows.ThreadsFor(work);
     }
 
-    // Passes over all tiles: which rows may be nearer to which candidates, and about how much each would gain.
-    private void Sift()
+    /// <summary>Passes over all tiles: which rows may be nearer to which candidates, and about how much each would gain.</summary>
+    public GainEstimate Sift()
     {
-        _gain = new GainEstimate(_candidateCount);
+        var gain = new GainEstimate(_rows.CandidateCount);
         int stride = _distances.Stride;
         Chunks.For(_tileCount, 1, ThreadsFor(),
             () => new Scratch(stride),
             (scratch, start, _) => SiftTile(ref _tiles[start], scratch),
-            scratch => _gain.Add(scratch.Gains, scratch.Error, scratch.Listed));
+            scratch => gain.Add(scratch.Gains, scratch.Error, scratch.Listed));
+        return gain;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -290,23 +219,10 @@ internal sealed unsafe class RowGroups : IDisposable
         tile.Hits = hits;
     }
 
-    // The candidates that may gain most: one in almost every case.
-    private uint Contenders()
+    /// <summary>How many units each contender would gain, by canonical distances.</summary>
+    public long[] Measure(uint contenders)
     {
-        uint contenders = _gain.Contenders(Potentials.Unit);
-        // A row that was drawn twice competes once.
-        for (int t = 1; t < _candidateCount; t++)
-        {
-            if (_candidates.AsSpan(0, t).Contains(_candidates[t]))
-                contenders &= ~(1u << t);
-        }
-        return contenders;
-    }
-
-    // By canonical distances, in units.
-    private int MostUnits(uint contenders)
-    {
-        long[] total = new long[_candidateCount];
+        long[] total = new long[_rows.CandidateCount];
         Chunks.For(_tileCount, 1, ThreadsFor(),
             () => new long[total.Length],
             (gains, start, _) => MeasureTile(in _tiles[start], contenders, gains),
@@ -315,10 +231,7 @@ internal sealed unsafe class RowGroups : IDisposable
                 for (int t = 0; t < total.Length; t++)
                     total[t] += gains[t];
             });
-        int best = BitOperations.TrailingZeroCount(contenders);
-        for (int t = best + 1; t < total.Length; t++)
-            best = (contenders >> t & 1) != 0 && total[t] > total[best] ? t : best;
-        return best;
+        return total;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -335,15 +248,15 @@ internal sealed unsafe class RowGroups : IDisposable
             {
                 int t = BitOperations.TrailingZeroCount(rest);
                 double nearest = Potentials.Nearest[row];
-                double distance = SquaredDistance.BetweenUnlessAbove(Row(row), Row(_candidates[t]), nearest);
+                double distance = SquaredDistance.BetweenUnlessAbove(_rows.Row(row), _rows.Row(_rows.Candidates[t]), nearest);
                 if (distance < nearest)
                     gains[t] += Potentials.UnitsOf(row) - Potentials.UnitsAt(row, distance);
             }
         }
     }
 
-    // Makes centres of these candidates, all of which have been looked at, and moves the rows that are nearer to them.
-    private void Move(uint winners)
+    /// <summary>Makes centres of these candidates, all of which have been looked at, and moves the rows that are nearer to them.</summary>
+    public void Move(uint winners)
     {
         var change = new Potentials.Change();
         Chunks.For(_tileCount, 1, ThreadsFor(),
@@ -351,7 +264,7 @@ internal sealed unsafe class RowGroups : IDisposable
             (moves, start, _) => MoveTile(ref _tiles[start], winners, moves),
             moves => change.Add(moves.Change));
         Regroup(winners);
-        Potentials.Settle(change, _threads);
+        Potentials.Settle(change, _rows.ThreadsFor(_rows.Count));
     }
 
     // Rows that stay come first in the tile, those that leave last, both in their order.
@@ -370,7 +283,7 @@ internal sealed unsafe class RowGroups : IDisposable
         {
             int ahead = i + Ahead;
             if (ahead < members.Length && (nearerTo[ahead] & winners) != 0)
-                Prefetch(members[ahead]);
+                _rows.Prefetch(members[ahead]);
             int row = members[i];
             int winner = -1;
             uint rest = nearerTo[i] & winners;
@@ -380,13 +293,13 @@ internal sealed unsafe class RowGroups : IDisposable
                 for (; rest != 0; rest &= rest - 1)
                 {
                     int t = BitOperations.TrailingZeroCount(rest);
-                    double challenger = SquaredDistance.BetweenUnlessAbove(Row(row), Row(_candidates[t]), distance);
+                    double challenger = SquaredDistance.BetweenUnlessAbove(_rows.Row(row), _rows.Row(_rows.Candidates[t]), distance);
                     if (challenger < distance)
                         (distance, winner) = (challenger, t);
                 }
                 if (winner >= 0)
                 {
-                    Potentials.Lower(row, distance, ref moves.Change);
+                    Potentials.LowerShared(row, distance, ref moves.Change);
                     moves.Winners[leave] = (uint)winner;
                     moves.Thresholds[leave] = distance > 0 ? _filter.Threshold(distance) : 0;
                     moves.Rows[leave++] = row;
@@ -408,18 +321,18 @@ internal sealed unsafe class RowGroups : IDisposable
     private void Regroup(uint winners)
     {
         ReadOnlySpan<Tile> tiles = _tiles.AsSpan(0, _tileCount);
-        Span<int> sizes = stackalloc int[_candidateCount];
+        Span<int> sizes = stackalloc int[_rows.CandidateCount];
         sizes.Clear();
         foreach (Tile tile in tiles)
         {
             foreach (uint winner in _nearerTo.AsSpan(tile.Masks + tile.Count - tile.Leave, tile.Leave))
                 sizes[(int)winner]++;
         }
-        var opened = new Group?[_candidateCount];
+        var opened = new Group?[_rows.CandidateCount];
         for (uint rest = winners; rest != 0; rest &= rest - 1)
         {
             int t = BitOperations.TrailingZeroCount(rest);
-            _groups.Add(opened[t] = new Group(_candidates[t], sizes[t]));
+            _groups.Add(opened[t] = new Group(_rows.Candidates[t], sizes[t]));
         }
         for (int first = 0, end; first < tiles.Length; first = end)
         {
@@ -445,21 +358,6 @@ internal sealed unsafe class RowGroups : IDisposable
         }
     }
 
-    // What a move is about to read.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Prefetch(int row)
-    {
-        if (!Sse.IsSupported)
-            return;
-        float* values = _rows + ((long)row * _dimensions);
-        for (int l = 0; l < Math.Min(_dimensions, 128); l += 16)
-            Sse.Prefetch0(values + l);
-        Sse.Prefetch0(Unsafe.AsPointer(ref Potentials.Nearest[row]));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private ReadOnlySpan<float> Row(int row) => new(_rows + ((long)row * _dimensions), _dimensions);
-
     // The rows of one centre that are at some distance from it.
     private sealed class Group(int centre, int capacity)
     {
@@ -484,6 +382,7 @@ internal sealed unsafe class RowGroups : IDisposable
         public float OutOfReach { get; set; }
 
         // A threshold of 0 stands for the distance 0: such a row has nowhere nearer to go.
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Add(int row, float threshold)
         {
             if (threshold == 0)

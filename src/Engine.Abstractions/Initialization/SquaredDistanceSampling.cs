@@ -3,7 +3,7 @@ namespace KMeansFast;
 /// <summary>D² sampling, the loop of k-means++: each centroid is a row drawn in proportion to weight × squared distance to the nearest centroid so far, or the best of several.</summary>
 /// <remarks>
 /// Trial t of centroid p uses the random bits of index p·2³² + t; the trial that leaves the least total potential wins, the earlier of equals. The same
-/// picks as the definition in decision 2, whatever <see cref="RowGroups"/> saves.
+/// picks as the definition in decision 2, whatever <see cref="NearestCentres"/> saves.
 /// </remarks>
 internal static class SquaredDistanceSampling
 {
@@ -18,7 +18,7 @@ internal static class SquaredDistanceSampling
     /// <summary>
     /// Chooses rows until there are as many as wanted; <paramref name="groups"/> are those of the rows chosen before.
     /// </summary>
-    public static void Extend(RowGroups groups, ChosenRows chosen, int trials, Philox random, CancellationToken cancellation)
+    public static void Extend(NearestCentres groups, ChosenRows chosen, int trials, Philox random, CancellationToken cancellation)
     {
         Span<int> candidates = stackalloc int[trials];
         while (!chosen.AreAll)
