@@ -13,9 +13,12 @@ namespace KMeansFast.Cpu.Algorithms;
 /// </remarks>
 internal sealed class Adaptive : IAssigner
 {
-    // Bounds take over where they would do with this part of Lloyd's work, and give up above the other.
+    // Bounds take over at once where they do with this part of Lloyd's work on rows without labels; later, where what they save makes up for what joining costs
+    // within two assignments. They give up above the last.
     private const double Enter = 0.7;
+    private const double Assignments = 2;
     private const double Leave = 0.95;
+    private const int Pause = 2;
     private const int PilotEvery = 64;
 
     private readonly Labelling _labelling;
@@ -27,6 +30,7 @@ internal sealed class Adaptive : IAssigner
     private bool _bounds;
     private int _wait;
     private int _patience = 2;
+    private bool _pilotsHaveBounds;
 
     /// <param name="labelling">The labels that both share.</param>
     /// <param name="lloyd">Lloyd's algorithm.</param>
@@ -42,6 +46,8 @@ internal sealed class Adaptive : IAssigner
 
     public string Algorithm => _bounds ? _bounded.Algorithm : _lloyd.Algorithm;
 
+    public double JoiningCost => _bounded.JoiningCost;
+
     public double RelativeCost => _bounds ? _bounded.RelativeCost : 1;
 
     public string? Reason => $"auto: {_shape}; {string.Join("; ", _history)}";
@@ -54,15 +60,20 @@ internal sealed class Adaptive : IAssigner
         if (_wait > 0)
         {
             _wait--;
+            _pilotsHaveBounds = false;
             Note(false, "waiting before bounds are tried again");
             return _lloyd.Assign(centroids, RowPattern.All);
         }
 
         var pilots = new RowPattern(PilotEvery, Pilots: true);
         var others = new RowPattern(PilotEvery, Pilots: false);
+        bool unlabelled = _labelling.Labels[0] < 0;
+        if (!unlabelled && !_pilotsHaveBounds)
+            _bounded.Forget(pilots);
         AssignReport pilot = _bounded.Assign(centroids, pilots);
         bool few = PilotRows() == _labelling.Points.Rows;
-        if (few || _bounded.RelativeCost < Enter)
+        double enter = unlabelled ? Enter : Math.Min(Enter, 1 - ((_bounded.JoiningCost - 1) / Assignments));
+        if (few || _bounded.RelativeCost < enter)
         {
             _bounds = true;
             Note(true, $"{Percent(_bounded.RelativeCost)} of its work on a sample");
@@ -71,6 +82,9 @@ internal sealed class Adaptive : IAssigner
             _bounded.Forget(_bounded.LetsRowsJoin ? others : RowPattern.All);
             return Sum(pilot, _bounded.Assign(centroids, _bounded.LetsRowsJoin ? others : RowPattern.All));
         }
+        // Pilots cost more than Lloyd's rows until they pay: two assignments, the second with bounds from the first, tell enough for a while.
+        _wait = _pilotsHaveBounds ? Pause : 0;
+        _pilotsHaveBounds = !_pilotsHaveBounds;
         Note(false, $"{_bounded.Algorithm} would take {Percent(_bounded.RelativeCost)} of its work");
         return Sum(pilot, _lloyd.Assign(centroids, others));
     }

@@ -51,6 +51,8 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
 
     public double RelativeCost { get; private set; } = 1;
 
+    public double JoiningCost => 1.1;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;

@@ -59,6 +59,8 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     public double RelativeCost { get; private set; } = 1;
 
+    public double JoiningCost => Tuning.GroupJoiningCost;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;

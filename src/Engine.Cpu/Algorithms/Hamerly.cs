@@ -44,6 +44,8 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
 
     public double RelativeCost { get; private set; } = 1;
 
+    public double JoiningCost => 1.1;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         ScoreFrame frame = _scorer.Frame(_labelling.Points, centroids, _labelling.Threads);

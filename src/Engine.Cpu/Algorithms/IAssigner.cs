@@ -21,6 +21,9 @@ internal interface IAssigner : IDisposable
     /// <summary>What the latest assignment cost, by what was counted, as part of Lloyd's work on the same rows; 1 is as much.</summary>
     double RelativeCost { get; }
 
+    /// <summary>What the first assignment of rows that have labels and no bounds costs where bounds rule out nothing, as part of Lloyd's work.</summary>
+    double JoiningCost { get; }
+
     /// <summary>Whether rows may join later than others, each with bounds of its own age; if not, all are assigned anew when some join.</summary>
     bool LetsRowsJoin => true;
 

@@ -37,6 +37,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
 
     public double RelativeCost => 1;
 
+    public double JoiningCost => 1;
+
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;

@@ -82,6 +82,8 @@ internal static class Openers
 
         public double RelativeCost => inner.RelativeCost;
 
+        public double JoiningCost => inner.JoiningCost;
+
         public AssignReport Assign(CentroidSet centroids, RowPattern rows) => inner.Assign(centroids, rows);
 
         public void Forget(RowPattern rows) => inner.Forget(rows);
