@@ -119,12 +119,8 @@ internal sealed class Adaptive : IAssigner
     private int PilotRows()
     {
         int rows = 0;
-        for (int start = 0; start < _labelling.Points.Rows; start += PilotEvery * RowPattern.BlockRows)
-        {
-            rows += Math.Min(RowPattern.BlockRows, _labelling.Points.Rows - start);
-            if (start > int.MaxValue - (PilotEvery * RowPattern.BlockRows))
-                break;
-        }
+        for (int at = 0; new RowPattern(PilotEvery, Pilots: true).Next(ref at, _labelling.Points.Rows, out _, out int count);)
+            rows += count;
         return rows;
     }
 

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 using KMeansFast.Cpu.Kernels;
 
@@ -24,17 +23,12 @@ internal readonly unsafe struct ElkanBounds<TVector, TLanes> : IGroupBounds<TVec
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Failing(float* groups, float* centroids, float upper, in Drifts drifts, int* failing)
     {
+        int listed = YinyangBounds<TVector, TLanes>.Failing(groups, centroids, upper, drifts, failing);
         int count = 0;
-        TVector up = TLanes.Broadcast(Drifts.Up), u = TLanes.Broadcast(upper);
-        for (int g = 0; g < drifts.GroupCount; g += TLanes.Count)
+        for (int f = 0; f < listed; f++)
         {
-            TVector reach = TLanes.Multiply(TLanes.Add(u, TLanes.Load(drifts.Groups + g)), up);
-            for (uint bits = TLanes.AtMost(TLanes.Load(groups + g), reach); bits != 0; bits &= bits - 1)
-            {
-                int group = g + BitOperations.TrailingZeroCount(bits);
-                if (group < drifts.GroupCount && MayHold(groups, centroids, group, upper, drifts))
-                    failing[count++] = group;
-            }
+            if (MayHold(groups, centroids, failing[f], upper, drifts))
+                failing[count++] = failing[f];
         }
         return count;
     }

@@ -52,7 +52,9 @@ internal readonly record struct RowPattern(int Every, bool Pilots)
         while (at < end)
         {
             start = at;
-            int next = IsAll ? end : Math.Min(end, ((at / BlockRows) + 1) * BlockRows);
+            // The end of a block may lie beyond the largest int.
+            int toBlockEnd = BlockRows - (at % BlockRows);
+            int next = IsAll || end - at <= toBlockEnd ? end : at + toBlockEnd;
             at = next;
             if (!Takes(start))
                 continue;
