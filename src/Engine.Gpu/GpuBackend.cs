@@ -1,4 +1,6 @@
+using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;
+using KMeansFast.Gpu.Ptx;
 
 namespace KMeansFast.Gpu;
 
@@ -49,6 +51,9 @@ public sealed class GpuBackend : IBackend
 
     /// <summary>Another tile than the device's own, for tests and measurements.</summary>
     internal TileShape? Tile { get; init; }
+
+    /// <summary>Another loader of PTX than the device's own, for tests: one that executes it on the host.</summary>
+    internal Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
@@ -129,6 +134,7 @@ public sealed class GpuBackend : IBackend
             {
                 MemoryLimit = MemoryLimit ?? device.MemoryLimit,
                 Tile = Tile ?? device.Tile,
+                PtxLoader = PtxLoader ?? device.PtxLoader,
                 ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
             });
         }

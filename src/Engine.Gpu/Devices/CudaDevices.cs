@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime.Cuda;
+using KMeansFast.Gpu.Ptx;
 
 namespace KMeansFast.Gpu;
 
@@ -35,5 +36,8 @@ internal static class CudaDevices
             device.Name, DeviceKind.Gpu, device.MemorySize,
             $"{device.Architecture}, driver {device.DriverVersion}, {device.NumMultiprocessors} multiprocessors"),
         TileShape.Large,
-        Tuning.GroupSize);
+        Tuning.GroupSize)
+    {
+        PtxLoader = device.Architecture >= CudaArchitecture.SM_80 ? static accelerator => new CudaPtxLoader((CudaAccelerator)accelerator) : null,
+    };
 }

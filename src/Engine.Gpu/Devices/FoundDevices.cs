@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using KMeansFast.Gpu.Ptx;
 
 namespace KMeansFast.Gpu;
 
@@ -27,6 +28,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
 
     /// <summary>Whether it has binary64 and 64-bit integer atomics, which exact sums need. Where not, the host reduces.</summary>
     public bool ReducesOnDevice { get; init; } = true;
+
+    /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
+    public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }

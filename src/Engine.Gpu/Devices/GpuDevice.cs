@@ -2,6 +2,7 @@ using ILGPU;
 using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
+using KMeansFast.Gpu.Ptx;
 
 namespace KMeansFast.Gpu;
 
@@ -23,6 +24,7 @@ internal sealed class GpuDevice : IDisposable
             _ => TileKernels.Load<SmallTile>(accelerator),
         };
         ApplyLabels = accelerator.LoadKernel<ApplyLabelsArguments>(ApplyLabelsKernel.Run);
+        Ptx = found.PtxLoader?.Invoke(accelerator);
         if (found.ReducesOnDevice)
             Reduce = accelerator.LoadKernel<ReduceArguments>(ReduceKernel.Run);
     }
@@ -39,6 +41,9 @@ internal sealed class GpuDevice : IDisposable
 
     /// <summary>Null where the host reduces.</summary>
     public Action<AcceleratorStream, KernelConfig, ReduceArguments>? Reduce { get; }
+
+    /// <summary>Loads kernels written in PTX; null where the device takes none.</summary>
+    public IPtxLoader? Ptx { get; }
 
     public string Name => _found.Description.Name;
 
