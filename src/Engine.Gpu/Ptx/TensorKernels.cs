@@ -24,6 +24,7 @@ internal static class TensorKernels
     private const string Lowest = "0fFF000000";
     private const float LowestValue = -1.7014118e38f;
 
+    private const int UncertainBytes = 16;
     private const int RowTiles = 4;      // m16 tiles of a warp
     private const int ColumnTiles = 8;   // n8 tiles of a warp
     private const int RowsOfThread = 8;  // rows of which a thread sees scores
@@ -50,8 +51,9 @@ internal static class TensorKernels
     public static PtxKernelText BestTwo(TensorShape shape, bool listed) => new Kernel(shape, listed, lists: false).Write();
 
     /// <summary>
-    /// The clusters of each row whose score is at least the row's limit. Parameters as before up to tiles; then limits (binary32, of v), counts
-    /// (zero before), candidates (<see cref="Tuning.CandidatesKept"/> places a row, any order), and for how many positions there is room.
+    /// The clusters of each uncertain row that can still win. Parameters as before up to tiles, the list being one of <see cref="UncertainRow"/>; then what
+    /// scores here are worth in the frame's, to divide by (binary32), counts (zero before), candidates (<see cref="Tuning.CandidatesKept"/> places a row,
+    /// any order), and for how many positions there is room.
     /// </summary>
     public static PtxKernelText Candidates(TensorShape shape) => new Kernel(shape, listed: true, lists: true).Write();
 
@@ -142,7 +144,7 @@ internal static class TensorKernels
             p.Do($"@{over} bra {end}");
             FindSources(firstRow, count, list);
             StartLoading();
-            string[] limits = _lists ? Limits(firstRow, count) : [];
+            string[] limits = _lists ? Limits(list, firstRow, count) : [];
             if (!_lists)
                 ClearState();
 
@@ -205,7 +207,7 @@ internal static class TensorKernels
                 string row = p.Int("min.u32", p.Int("add.u32", copyRow, pass * RowsOfCopy), last);
                 if (_listed)
                 {
-                    string entry = p.At(list, row, sizeof(int));
+                    string entry = p.At(list, row, _lists ? UncertainBytes : sizeof(int));
                     row = p.B32();
                     p.Do($"ld.global.u32 {row}, [{entry}]");
                 }
@@ -541,17 +543,28 @@ internal static class TensorKernels
             p.Do($"selp.b32 {cluster}, {otherCluster}, {cluster}, {better}");
         }
 
-        // The limits of this thread's rows; infinite for positions that are not there.
-        private string[] Limits(string firstRow, string count)
+        // What this thread's rows must score at least: −(best + gap), a little less so that no rounding here excludes a cluster; infinite for
+        // positions that are not there.
+        private string[] Limits(string list, string firstRow, string count)
         {
             PtxWriter p = _p;
+            string scale = p.ParameterF32(6);
             string[] limits = PtxWriter.Many(RowsOfThread, p.F32);
-            string limitsAt = p.Address(6);
             for (int slot = 0; slot < RowsOfThread; slot++)
             {
                 string position = Position(slot, firstRow), isThere = p.Test("lt.u32", position, count);
+                string best = p.F32(), gap = p.F32(), size = p.F32(), limit = p.F32();
+                p.Do($"mov.f32 {best}, 0f00000000");
+                p.Do($"mov.f32 {gap}, 0f00000000");
+                p.Do($"@{isThere} ld.global.v2.f32 {{{best}, {gap}}}, [{p.At(list, position, UncertainBytes)}+8]");
+                p.Do($"abs.f32 {size}, {best}");
+                p.Do($"add.rn.f32 {size}, {size}, {gap}");
+                p.Do($"add.rn.f32 {limit}, {best}, {gap}");
+                p.Do($"fma.rn.f32 {limit}, {size}, 0f35800000, {limit}"); // 2^-20
+                p.Do($"neg.f32 {limit}, {limit}");
+                p.Do($"mul.rn.f32 {limit}, {limit}, {scale}");
                 p.Do($"mov.f32 {limits[slot]}, 0f7F800000");
-                p.Do($"@{isThere} ld.global.f32 {limits[slot]}, [{p.At(limitsAt, position, sizeof(float))}]");
+                p.Do($"@{isThere} mov.f32 {limits[slot]}, {limit}");
             }
             return limits;
         }

@@ -68,8 +68,9 @@ public sealed class TensorKernelTests
         using var problem = new Problem(shape, rows, clusters, random);
         using var countAt = new HostBuffer<int>([count]);
         int[] chosen = [.. Enumerable.Range(0, rows).OrderBy(_ => random.Next()).Take(count)];
-        using var list = new HostBuffer<int>(chosen);
-        using var limits = new HostBuffer<float>(count);
+        using var list = new HostBuffer<UncertainRow>(count);
+        const float scale = 1 / 1024f;
+        var limits = new float[count];
         using var counts = new HostBuffer<int>(count);
         using var candidates = new HostBuffer<int>(count * Tuning.CandidatesKept);
         counts.Span.Clear();
@@ -80,10 +81,11 @@ public sealed class TensorKernelTests
             // Between two scores, so that rounding decides nothing; some rows have more candidates than are kept.
             int wanted = (i % 12) + 1;
             limits[i] = (float)((scores[wanted - 1] + scores[wanted]) / 2);
+            list[i] = new UncertainRow { Row = chosen[i], Best = (float)-scores[0] / scale, Gap = ((float)scores[0] - limits[i]) / scale };
         }
         PtxLaunch.Run(
             TensorKernels.Candidates(shape), 1, problem.Rows.Address, countAt.Address, list.Address, problem.Centroids.Address, problem.Negative.Address,
-            (ulong)problem.Tiles, limits.Address, counts.Address, candidates.Address, room);
+            (ulong)problem.Tiles, PtxLaunch.Bits(scale), counts.Address, candidates.Address, room);
         for (int i = 0; i < count; i++)
         {
             if (i >= room)
@@ -93,8 +95,9 @@ public sealed class TensorKernelTests
             }
             int row = chosen[i];
             float limit = limits[i];
+            double outward = 3e-6 * Math.Abs(limit);
             int[] surely = [.. Enumerable.Range(0, clusters).Where(j => problem.Score(row, j) >= limit + problem.Error(row, j))];
-            int[] perhaps = [.. Enumerable.Range(0, clusters).Where(j => problem.Score(row, j) >= limit - problem.Error(row, j))];
+            int[] perhaps = [.. Enumerable.Range(0, clusters).Where(j => problem.Score(row, j) >= limit - problem.Error(row, j) - outward)];
             Assert.InRange(counts[i], surely.Length, perhaps.Length);
             int[] listed = [.. candidates.Span.Slice(i * Tuning.CandidatesKept, Math.Min(counts[i], Tuning.CandidatesKept)).ToArray().Order()];
             Assert.Equal(listed.Distinct(), listed);
