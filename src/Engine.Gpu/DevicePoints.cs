@@ -21,6 +21,8 @@ internal sealed class DevicePoints : ILoadedPoints
 
     public string Device => GpuDevice.Name;
 
+    public string? SeedingReason { get; private set; }
+
     public GpuDevice GpuDevice { get; }
 
     /// <summary>Host threads for what the host does.</summary>
@@ -67,6 +69,21 @@ internal sealed class DevicePoints : ILoadedPoints
             ThrowIfDisposed();
             return new LloydStep(this, name, clusters);
         }
+    }
+
+    public INearestCentres OpenCentres(int first, int together, int threads)
+    {
+        lock (GpuDevice.Gate)
+        {
+            ThrowIfDisposed();
+            if (DeviceSeeding.TryOpen(this, first, together, out string reason) is { } centres)
+            {
+                SeedingReason = reason;
+                return centres;
+            }
+            SeedingReason = reason;
+        }
+        return INearestCentres.OnHost(Points, first, together, threads);
     }
 
     /// <summary>Throws if the points or their device are gone.</summary>

@@ -19,4 +19,9 @@ internal static class Tuning
 
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;
+
+    /// <summary>
+    /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
+    /// </summary>
+    public const int SeedingDistances = 1 << 25;
 }

@@ -49,7 +49,10 @@ public interface ILoadedPoints : IDisposable
     /// <param name="first">The first centre, a row.</param>
     /// <param name="together">The most rows that are to be drawn, or joined in one pass, at once; at least 1.</param>
     /// <param name="threads">Host threads; 0 is one for each processor.</param>
-    INearestCentres OpenCentres(int first, int together, int threads) => new NearestCentres(Points, new RowWeights(Points), first, together, threads);
+    INearestCentres OpenCentres(int first, int together, int threads) => INearestCentres.OnHost(Points, first, together, threads);
+
+    /// <summary>Where the latest <see cref="OpenCentres"/> computes and why there, where a backend has the choice; null where it is always the host.</summary>
+    string? SeedingReason => null;
 }
 
 /// <summary>

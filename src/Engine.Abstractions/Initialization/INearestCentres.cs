@@ -37,4 +37,15 @@ public interface INearestCentres : IDisposable
 
     /// <summary>The weight of each centre's rows in units of the weight grid, as many as centres; a row belongs to the earliest of its nearest centres. O(n).</summary>
     long[] WeightUnits();
+
+    /// <summary>All rows around one of them, on the host. O(n·d); at most 28 bytes a row.</summary>
+    /// <param name="points">The points.</param>
+    /// <param name="first">The first centre, a row.</param>
+    /// <param name="together">The most rows that are to be drawn, or joined in one pass, at once; from 1 to 32.</param>
+    /// <param name="threads">Host threads; 0 is one for each processor.</param>
+    static INearestCentres OnHost(PointSet points, int first, int together, int threads)
+    {
+        ArgumentNullException.ThrowIfNull(points);
+        return new NearestCentres(points, new RowWeights(points), first, together, threads);
+    }
 }

@@ -11,6 +11,7 @@ internal sealed class GpuDevice : IDisposable
 {
     private readonly FoundDevice _found;
     private long _reserved;
+    private SeedingKernels? _seeding;
     private bool _disposed;
 
     private GpuDevice(FoundDevice found, Accelerator accelerator)
@@ -25,6 +26,7 @@ internal sealed class GpuDevice : IDisposable
         };
         ApplyLabels = accelerator.LoadKernel<ApplyLabelsArguments>(ApplyLabelsKernel.Run);
         Ptx = found.PtxLoader?.Invoke(accelerator);
+        CanonicalRows = found.CanonicalRows?.Invoke(accelerator) ?? (Ptx is null ? null : new PtxCanonicalRows(Ptx));
         if (found.ReducesOnDevice)
             Reduce = accelerator.LoadKernel<ReduceArguments>(ReduceKernel.Run);
     }
@@ -44,6 +46,12 @@ internal sealed class GpuDevice : IDisposable
 
     /// <summary>Loads kernels written in PTX; null where the device takes none.</summary>
     public IPtxLoader? Ptx { get; }
+
+    /// <summary>Canonical distances on the device; null where it has no arithmetic that compilers leave alone.</summary>
+    public ICanonicalRows? CanonicalRows { get; }
+
+    /// <summary>The kernels of seeding, compiled when first asked for. Under the gate.</summary>
+    public SeedingKernels Seeding => _seeding ??= SeedingKernels.Load(Accelerator);
 
     public string Name => _found.Description.Name;
 
@@ -101,6 +109,7 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            CanonicalRows?.Dispose();
             Accelerator.Dispose();
         }
     }

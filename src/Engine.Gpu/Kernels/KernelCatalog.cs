@@ -23,11 +23,25 @@ internal static class KernelCatalog
         .. Tiled<SmallTile>(),
         new("ApplyLabels", new Action<ApplyLabelsArguments>(ApplyLabelsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
         new("Reduce", new Action<ReduceArguments>(ReduceKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        .. Seeding(),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
         new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
         new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
+    ];
+
+    private static KernelEntry[] Seeding() =>
+    [
+        new("SeedingDraw", new Action<SeedingDrawArguments>(SeedingDrawKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingGains", new Action<SeedingGainsArguments>(SeedingGainsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingGather", new Action<SeedingGatherArguments>(SeedingGatherKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingGrid", new Action<SeedingArguments>(SeedingGridKernel.Run).Method, 1, HasWideLoads: false),
+        new("SeedingJoin", new Action<SeedingJoinArguments>(SeedingJoinKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingLargest", new Action<SeedingArguments>(SeedingLargestKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingSample", new Action<SeedingSampleArguments>(SeedingSampleKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingSum", new Action<SeedingArguments>(SeedingSumKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("SeedingWeights", new Action<SeedingWeightsArguments>(SeedingWeightsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
     ];
 }
