@@ -25,7 +25,8 @@ public sealed partial class PtxTests
     {
         var known = KernelCatalog.All.Select(static k => Definition(k.Method.DeclaringType!)).ToHashSet();
         Assert.All(
-            typeof(KernelCatalog).Assembly.GetTypes().Where(static t => t.Name.Split('`')[0].EndsWith("Kernel", StringComparison.Ordinal)),
+            typeof(KernelCatalog).Assembly.GetTypes().Where(static t =>
+                string.Equals(t.Namespace, typeof(KernelCatalog).Namespace, StringComparison.Ordinal) && t.Name.Split('`')[0].EndsWith("Kernel", StringComparison.Ordinal)),
             type => Assert.Contains(Definition(type), known));
         Assert.All(
             typeof(ITile).Assembly.GetTypes().Where(static t => t.IsValueType && t.IsAssignableTo(typeof(ITile))),

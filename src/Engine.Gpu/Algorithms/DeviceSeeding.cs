@@ -33,8 +33,8 @@ internal sealed class DeviceSeeding : INearestCentres
     private readonly long[] _hostState;
 
     private readonly List<int> _centres = [];
-    private int _drawn = -1;  // a centre by name, which rows have not heard of
-    private int _column = -1; // where its distances are; −1 where they are to be computed
+    private int _trial = -1;   // the last centre's place among the candidates, while rows have not heard of it
+    private bool _kept;        // whether the distances of all rows to the candidates are still there
     private bool _disposed;
 
     /// <summary>All rows around one. O(n·d). Under the device's gate.</summary>
@@ -151,7 +151,7 @@ internal sealed class DeviceSeeding : INearestCentres
             for (int start = 0; trials > 1 && start < _rows; start += Math.Min(_chunk, _rows - start))
             {
                 int count = Math.Min(_chunk, _rows - start);
-                Compute(start, count, trials);
+                Compute(start, count, _candidates, trials);
                 _kernels.Gains(_stream, new KernelConfig(GroupsFor(count, SeedingGainsKernel.GroupRows), _device.GroupSize), new SeedingGainsArguments
                 {
                     Rows = _shared,
@@ -286,21 +286,22 @@ internal sealed class DeviceSeeding : INearestCentres
         if (row < 0)
             return row;
         _centres.Add(row);
-        (_drawn, _column) = (row, trials > 1 && _chunk == _rows ? best : -1);
+        (_trial, _kept) = (best, trials > 1 && _chunk == _rows);
         return row;
     }
 
     // The last centre of all need not be joined: no one looks again.
     private void JoinDrawn()
     {
-        (int row, int column) = (_drawn, _column);
-        (_drawn, _column) = (-1, -1);
-        if (row < 0)
+        int trial = _trial;
+        _trial = -1;
+        if (trial < 0)
             return;
-        if (column < 0)
-            JoinAtOnce([row], _centres.Count - 1);
+        int d = _points.Points.Dimensions;
+        if (_kept)
+            MoveRows(0, _rows, _distances.SubView((long)trial * _rows, _rows), 1, _centres.Count - 1);
         else
-            MoveRows(0, _rows, _distances.SubView((long)column * _rows, _rows), 1, _centres.Count - 1);
+            JoinCandidates(_candidates.SubView((long)trial * d, d), 1, 1, _centres.Count - 1);
         Renew();
     }
 
@@ -312,18 +313,23 @@ internal sealed class DeviceSeeding : INearestCentres
         _hostList.AsSpan(rows.Length, count - rows.Length).Fill(rows[^1]);
         _list.SubView(0, count).CopyFromCPU(_stream, _hostList.AsSpan(0, count));
         _kernels.Gather(_stream, new KernelConfig(count, _device.GroupSize), new SeedingGatherArguments { Rows = _shared, List = _list, Centres = _candidates });
+        JoinCandidates(_candidates, count, rows.Length, owner);
+    }
+
+    private void JoinCandidates(ArrayView<float> candidates, int count, int joining, int owner)
+    {
         for (int start = 0; start < _rows; start += Math.Min(_chunk, _rows - start))
         {
             int some = Math.Min(_chunk, _rows - start);
-            Compute(start, some, count);
-            MoveRows(start, some, _distances, rows.Length, owner);
+            Compute(start, some, candidates, count);
+            MoveRows(start, some, _distances, joining, owner);
         }
     }
 
-    private void Compute(int start, int count, int centres)
+    private void Compute(int start, int count, ArrayView<float> candidates, int centres)
     {
         int d = _points.Points.Dimensions;
-        _canonical.Compute(_stream, _points.Values.SubView((long)start * d, (long)count * d), count, d, _candidates, centres, _distances);
+        _canonical.Compute(_stream, _points.Values.SubView((long)start * d, (long)count * d), count, d, candidates, centres, _distances);
     }
 
     private void MoveRows(int start, int count, ArrayView<double> distances, int centres, int owner) =>
