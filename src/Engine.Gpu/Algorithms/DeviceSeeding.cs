@@ -111,7 +111,7 @@ internal sealed class DeviceSeeding : INearestCentres
     public static DeviceSeeding? TryOpen(DevicePoints points, int first, int together, out string reason)
     {
         GpuDevice device = points.GpuDevice;
-        if (device.Reduce is null)
+        if (!device.ReducesOnDevice)
             reason = "on the host: the device has no binary64 or no 64-bit atomics";
         else if (device.CanonicalRows is not { } canonical)
             reason = "on the host: the device has no canonical distances, which no compiler may fuse";
@@ -269,7 +269,12 @@ internal sealed class DeviceSeeding : INearestCentres
             if (_disposed)
                 return;
             _disposed = true;
-            _memory.Free();
+            if (!_device.IsDisposed)
+            {
+                // Only then may others have the memory: the next run's seeding, for one.
+                _stream.Synchronize();
+                _memory.GiveBack();
+            }
             _stream.Dispose();
         }
     }

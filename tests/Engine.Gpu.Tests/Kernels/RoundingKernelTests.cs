@@ -14,7 +14,7 @@ public sealed class RoundingKernelTests
         float scale = MathF.ScaleB(1, 57);
         float[] shift = [.. Values(d, 1).Select(v => v * scale)];
         float[] values = Values(n * d, 2);
-        values.AsSpan(0, d).Fill(0); // far smaller than binary16 can hold beside the rest
+        // The first row lies at the centre: far shorter than binary16 can hold beside the rest.
         for (int l = 0; l < d; l++)
             values[l] = shift[l] / scale;
         int rowBytes = (int)TensorShape.PaddedRowBytes(element, d), size = TensorShape.SizeOf(element);

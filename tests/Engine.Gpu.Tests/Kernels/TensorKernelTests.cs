@@ -9,8 +9,6 @@ namespace KMeansFast.Gpu.Tests.Kernels;
 /// </summary>
 public sealed class TensorKernelTests
 {
-    private const int WholeChunk = TensorShape.ChunkBytes;
-
     /// <summary>Element, bytes of a row, warps, stages, whether rows are kept: all shapes that are chosen, and every remainder of a chunk.</summary>
     public static TheoryData<string> Shapes =>
     [

@@ -28,7 +28,7 @@ internal sealed unsafe partial class PtxDecoder
         (int a, int b, int c, int members) = (Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32));
         return (w, lanes) =>
         {
-            Members(w, members, lanes);
+            Parties(w, members, lanes);
             Span<ulong> before = stackalloc ulong[32];
             w.Values.AsSpan(a * 32, 32).CopyTo(before);
             Span<ulong> values = w.Values;
@@ -44,7 +44,7 @@ internal sealed unsafe partial class PtxDecoder
                 bool valid = mode is "up" ? from >= high : from <= high;
                 if (!valid)
                     from = lane;
-                if ((lanes >> from & 1) == 0)
+                if (((uint)values[(members * 32) + lane] & lanes) >> from is var party && (party & 1) == 0)
                     throw new PtxException($"lane {lane} reads lane {from}, which is not here");
                 values[(d * 32) + lane] = before[from];
                 if (p >= 0)

@@ -250,6 +250,25 @@ internal sealed partial class PtxDecoder
         }
     }
 
+    /// <summary>
+    /// As <see cref="Members"/>, but lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups
+    /// divide a warp.
+    /// </summary>
+    private static void Parties(PtxWarp warp, int row, uint lanes)
+    {
+        ReadOnlySpan<ulong> masks = warp.Values.AsSpan(row * 32, 32);
+        for (uint left = lanes; left != 0; left &= left - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(left);
+            uint members = (uint)masks[lane];
+            bool areHere = (members >> lane & 1) != 0 && (members & warp.Live & ~lanes) == 0;
+            for (uint others = members & lanes; others != 0; others &= others - 1)
+                areHere &= (uint)masks[BitOperations.TrailingZeroCount(others)] == members;
+            if (!areHere)
+                throw new PtxException($"the mask {members.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+        }
+    }
+
     private static float F(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);
 
     private static double D(ulong bits) => BitConverter.UInt64BitsToDouble(bits);
