@@ -20,11 +20,6 @@ internal static class Tuning
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;
 
-    /// <summary>
-    /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
-    /// </summary>
-    public const int SeedingDistances = 1 << 25;
-
     /// <summary>Shared memory that a group may have without asking on every CUDA device: 48 KB. The largest tile takes 44.</summary>
     public const int SharedMemory = 48 << 10;
 
@@ -68,4 +63,9 @@ internal static class Tuning
         ( > 128, <= 64) => TileShape.Resident,
         _ => TileShape.Large,
     };
+
+    /// <summary>
+    /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
+    /// </summary>
+    public const int SeedingDistances = 1 << 25;
 }

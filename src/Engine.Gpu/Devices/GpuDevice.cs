@@ -53,7 +53,7 @@ internal sealed class GpuDevice : IDisposable
     public ICanonicalRows? CanonicalRows { get; }
 
     /// <summary>The kernels of seeding, compiled when first asked for. Under the gate.</summary>
-    public SeedingKernels Seeding => _seeding ??= Compile(() => SeedingKernels.Load(Accelerator));
+    public SeedingKernels Seeding => _seeding ??= SeedingKernels.Load(Accelerator);
 
     public string Name => _found.Description.Name;
 
@@ -145,8 +145,8 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
-            CanonicalRows?.Dispose();
             Pool.Trim();
+            CanonicalRows?.Dispose();
             Accelerator.Dispose();
         }
     }
