@@ -269,7 +269,12 @@ internal sealed class DeviceSeeding : INearestCentres
             if (_disposed)
                 return;
             _disposed = true;
-            _memory.Free();
+            if (!_device.IsDisposed)
+            {
+                // Only then may others have the memory: the next run's seeding, for one.
+                _stream.Synchronize();
+                _memory.GiveBack();
+            }
             _stream.Dispose();
         }
     }
