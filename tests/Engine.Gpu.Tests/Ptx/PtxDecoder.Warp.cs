@@ -26,7 +26,7 @@ internal sealed unsafe partial class PtxDecoder
         int d = Target(target is PtxPairOperand pair ? pair.First : target, PtxType.B32);
         int p = target is PtxPairOperand { Second: var second } ? Target(second, PtxType.Predicate) : -1;
         (int a, int b, int c, int members) = (Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32));
-        return Together(members, (w, lanes) =>
+        return Together(members, NotHere, (w, lanes) =>
         {
             Span<ulong> before = stackalloc ulong[32];
             w.Values.AsSpan(a * 32, 32).CopyTo(before);
@@ -43,7 +43,7 @@ internal sealed unsafe partial class PtxDecoder
                 bool valid = mode is "up" ? from >= high : from <= high;
                 if (!valid)
                     from = lane;
-                if ((lanes >> from & 1) == 0)
+                if (((uint)values[(members * 32) + lane] & lanes) >> from is var party && (party & 1) == 0)
                     throw new PtxException($"lane {lane} reads lane {from}, which is not here");
                 values[(d * 32) + lane] = before[from];
                 if (p >= 0)

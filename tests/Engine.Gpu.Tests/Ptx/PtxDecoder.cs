@@ -31,13 +31,13 @@ internal sealed partial class PtxDecoder
     {
         PtxFlow flow = PtxFlow.Next;
         int target = 0;
-        bool uniform = false;
         PtxAction? run = null;
         switch (_modifiers[0])
         {
             case "bra":
                 flow = PtxFlow.Branch;
-                uniform = Take("uni");
+                // A promise to the assembler. It cannot be checked here: lanes of different rounds of a loop may run together.
+                Take("uni");
                 target = NextOperand() is PtxSymbolOperand { Offset: 0 } label && module() is { } at ? at : throw Wrong("the label is not there");
                 int? module() => _module.Label(label!.Name);
                 break;
@@ -77,7 +77,6 @@ internal sealed partial class PtxDecoder
             Text = _statement.Opcode,
             Flow = flow,
             Target = target,
-            IsUniform = uniform,
             Guard = guard?.Row ?? -1,
             GuardNegated = guard?.Negated ?? false,
             Reads = [.. _reads.Distinct()],
@@ -242,12 +241,14 @@ internal sealed partial class PtxDecoder
     };
 
     /// <summary>An instruction whose lanes must be those that its mask names, in each of them.</summary>
-    private PtxAction Together(int members, PtxAction run)
+    private PtxAction Together(int members, PtxAction run) => Together(members, Missing, run);
+
+    private PtxAction Together(int members, Func<PtxWarp, int, uint, uint?> missing, PtxAction run)
     {
-        _isComplete = (w, lanes) => Missing(w, members, lanes) is null;
+        _isComplete = (w, lanes) => missing(w, members, lanes) is null;
         return (w, lanes) =>
         {
-            if (Missing(w, members, lanes) is { } mask)
+            if (missing(w, members, lanes) is { } mask)
                 throw new PtxException($"the mask {mask.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
             run(w, lanes);
         };
@@ -272,6 +273,23 @@ internal sealed partial class PtxDecoder
         {
             uint members = (uint)warp.Values[(row * 32) + BitOperations.TrailingZeroCount(left)];
             if ((members & warp.Live) != lanes)
+                return members;
+        }
+        return null;
+    }
+
+    // Lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups divide a warp.
+    private static uint? NotHere(PtxWarp warp, int row, uint lanes)
+    {
+        ReadOnlySpan<ulong> masks = warp.Values.AsSpan(row * 32, 32);
+        for (uint left = lanes; left != 0; left &= left - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(left);
+            uint members = (uint)masks[lane];
+            bool areHere = (members >> lane & 1) != 0 && (members & warp.Live & ~lanes) == 0;
+            for (uint others = members & lanes; others != 0; others &= others - 1)
+                areHere &= (uint)masks[BitOperations.TrailingZeroCount(others)] == members;
+            if (!areHere)
                 return members;
         }
         return null;
