@@ -16,6 +16,7 @@ internal sealed class GpuDevice : IDisposable
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
     private long _reserved;
+    private SeedingKernels? _seeding;
     private bool _disposed;
 
     private GpuDevice(FoundDevice found, Accelerator accelerator)
@@ -23,6 +24,7 @@ internal sealed class GpuDevice : IDisposable
         _found = found;
         Accelerator = accelerator;
         Ptx = found.PtxLoader?.Invoke(accelerator);
+        CanonicalRows = found.CanonicalRows?.Invoke(accelerator) ?? (Ptx is null ? null : new PtxCanonicalRows(Ptx));
     }
 
     /// <summary>Serialises the work of all threads on this device.</summary>
@@ -46,6 +48,12 @@ internal sealed class GpuDevice : IDisposable
 
     /// <summary>Loads kernels written in PTX; null where the device takes none.</summary>
     public IPtxLoader? Ptx { get; }
+
+    /// <summary>Canonical distances on the device; null where it has no arithmetic that compilers leave alone.</summary>
+    public ICanonicalRows? CanonicalRows { get; }
+
+    /// <summary>The kernels of seeding, compiled when first asked for. Under the gate.</summary>
+    public SeedingKernels Seeding => _seeding ??= SeedingKernels.Load(Accelerator);
 
     public string Name => _found.Description.Name;
 
@@ -138,6 +146,7 @@ internal sealed class GpuDevice : IDisposable
                 return;
             _disposed = true;
             Pool.Trim();
+            CanonicalRows?.Dispose();
             Accelerator.Dispose();
         }
     }

@@ -31,6 +31,7 @@ internal static class KernelCatalog
         new("Bounds", new Action<BoundsArguments>(BoundsKernel.Run).Method, Tuning.GroupSize, 0, false),
         new("Update in global memory", new Action<UpdateArguments>(UpdateKernel<GlobalSums>.Run).Method, Tuning.GroupSize, 0, true),
         new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
+        .. Seeding(),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
@@ -41,4 +42,17 @@ internal static class KernelCatalog
 
     // Two fours of rows and two of clusters for each dimension of a slab: the inner loop, unrolled.
     private static int Loads<TTile>() where TTile : struct, ITile => 4 * TTile.Depth;
+
+    private static KernelEntry[] Seeding() =>
+    [
+        new("SeedingDraw", new Action<SeedingDrawArguments>(SeedingDrawKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGains", new Action<SeedingGainsArguments>(SeedingGainsKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGather", new Action<SeedingGatherArguments>(SeedingGatherKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGrid", new Action<SeedingArguments>(SeedingGridKernel.Run).Method, 1, 0, true),
+        new("SeedingJoin", new Action<SeedingJoinArguments>(SeedingJoinKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingLargest", new Action<SeedingArguments>(SeedingLargestKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSample", new Action<SeedingSampleArguments>(SeedingSampleKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSum", new Action<SeedingArguments>(SeedingSumKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingWeights", new Action<SeedingWeightsArguments>(SeedingWeightsKernel.Run).Method, Tuning.GroupSize, 0, true),
+    ];
 }

@@ -26,7 +26,7 @@ internal sealed unsafe partial class PtxDecoder
         int d = Target(target is PtxPairOperand pair ? pair.First : target, PtxType.B32);
         int p = target is PtxPairOperand { Second: var second } ? Target(second, PtxType.Predicate) : -1;
         (int a, int b, int c, int members) = (Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32));
-        return Together(members, NotHere, (w, lanes) =>
+        return InParties(members, (w, lanes) =>
         {
             Span<ulong> before = stackalloc ulong[32];
             w.Values.AsSpan(a * 32, 32).CopyTo(before);

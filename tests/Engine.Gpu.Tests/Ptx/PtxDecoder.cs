@@ -241,14 +241,27 @@ internal sealed partial class PtxDecoder
     };
 
     /// <summary>An instruction whose lanes must be those that its mask names, in each of them.</summary>
-    private PtxAction Together(int members, PtxAction run) => Together(members, Missing, run);
-
-    private PtxAction Together(int members, Func<PtxWarp, int, uint, uint?> missing, PtxAction run)
+    private PtxAction Together(int members, PtxAction run)
     {
-        _isComplete = (w, lanes) => missing(w, members, lanes) is null;
+        _isComplete = (w, lanes) => Missing(w, members, lanes) is null;
         return (w, lanes) =>
         {
-            if (missing(w, members, lanes) is { } mask)
+            if (Missing(w, members, lanes) is { } mask)
+                throw new PtxException($"the mask {mask.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+            run(w, lanes);
+        };
+    }
+
+    /// <summary>
+    /// As <see cref="Together"/>, but lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups
+    /// divide a warp.
+    /// </summary>
+    private PtxAction InParties(int members, PtxAction run)
+    {
+        _isComplete = (w, lanes) => Incomplete(w, members, lanes) is null;
+        return (w, lanes) =>
+        {
+            if (Incomplete(w, members, lanes) is { } mask)
                 throw new PtxException($"the mask {mask.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
             run(w, lanes);
         };
@@ -278,8 +291,8 @@ internal sealed partial class PtxDecoder
         return null;
     }
 
-    // Lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups divide a warp.
-    private static uint? NotHere(PtxWarp warp, int row, uint lanes)
+    // A mask of which not all lanes are here, or not all with the same mask.
+    private static uint? Incomplete(PtxWarp warp, int row, uint lanes)
     {
         ReadOnlySpan<ulong> masks = warp.Values.AsSpan(row * 32, 32);
         for (uint left = lanes; left != 0; left &= left - 1)
