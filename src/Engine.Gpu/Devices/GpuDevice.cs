@@ -85,10 +85,10 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>The kernels that score this many clusters and dimensions, and rows that may be read in fours or not.</summary>
+    /// <summary>The kernels that score this many clusters and dimensions.</summary>
     public TileKernels Tiles(int clusters, int dimensions)
     {
-        TileShape shape = _found.Tile ?? Tuning.Shape(clusters, dimensions);
+        TileShape shape = _found.Tile is { } only && TileKernels.Holds(only, dimensions) ? only : Tuning.Shape(clusters, dimensions);
         if (!_tiles.TryGetValue(shape, out TileKernels? kernels))
             _tiles[shape] = kernels = Compile(() => TileKernels.Load(Accelerator, shape));
         return kernels;

@@ -17,6 +17,9 @@ internal sealed record KernelEntry(string Name, MethodInfo Method, int Threads, 
 /// <summary>Every kernel of this assembly in every shape that is used; a test translates each and reads the result.</summary>
 internal static class KernelCatalog
 {
+    // Two fours of rows and two of clusters: a dimension of the inner loop.
+    private const int Loads = 4;
+
     public static IReadOnlyList<KernelEntry> All { get; } =
     [
         .. Tiled<LargeTile>(),
@@ -36,12 +39,9 @@ internal static class KernelCatalog
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
-        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads<TTile>(), false),
-        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads<TTile>(), false),
+        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
+        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
     ];
-
-    // Two fours of rows and two of clusters for each dimension of a slab: the inner loop, unrolled.
-    private static int Loads<TTile>() where TTile : struct, ITile => 4 * TTile.Depth;
 
     private static KernelEntry[] Seeding() =>
     [
