@@ -22,6 +22,9 @@ internal static class KernelCatalog
         .. Tiled<MediumTile>(),
         .. Tiled<SmallTile>(),
         new("ApplyLabels", new Action<ApplyLabelsArguments>(ApplyLabelsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("Means", new Action<MeansArguments>(MeansKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("Frame", new Action<FrameArguments>(FrameKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("Stop", new Action<StopArguments>(StopKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
         new("Reduce", new Action<ReduceArguments>(ReduceKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
     ];
 
