@@ -46,22 +46,19 @@ public sealed class BatchKernelTests
             using var on = new Device(device, testCase.Points);
             ScoreFrame frame = ScoreFrame.For(testCase.Points, testCase.Initial, depth: testCase.Dimensions);
             (int d, int k) = (testCase.Dimensions, testCase.Clusters);
-            int stride = k + 3;
-            (float[] framed, float[] halfNorms, double[] squares) = on.Frame(frame, testCase.Initial, stride);
-            var expected = new float[d];
+            (int tileClusters, int paddedDimensions) = (4, d + 3);
+            (float[] framed, float[] halfNorms, double[] squares) = on.Frame(frame, testCase.Initial, tileClusters, paddedDimensions);
+            // Padding stays as the host wrote it.
+            var expected = new float[framed.Length];
+            Array.Fill(expected, -1);
             for (int j = 0; j < k; j++)
             {
-                frame.WriteCentroid(j, expected);
-                int column = j;
-                Assert.Equal(
-                    expected.Select(BitConverter.SingleToInt32Bits),
-                    Enumerable.Range(0, d).Select(l => BitConverter.SingleToInt32Bits(framed[(l * stride) + column])));
+                frame.WriteCentroid(j, expected.AsSpan((j / tileClusters * tileClusters * paddedDimensions) + (j % tileClusters)), tileClusters);
                 double exact = ExactSquaredNorm(testCase.Initial[j], frame);
                 Assert.InRange(squares[j], exact * (1 - (d * Math.ScaleB(1, -52))), exact * (1 + (d * Math.ScaleB(1, -52))));
                 Assert.Equal((float)(squares[j] / 2), halfNorms[j]);
             }
-            // Padding stays: zeros and infinities that the host wrote.
-            Assert.All(Enumerable.Range(0, framed.Length).Where(i => i % stride >= k), i => Assert.Equal(-1, framed[i]));
+            Bits.Same($"{device}, {testCase.Name}: frame", new CentroidSet(expected, 1, expected.Length), new CentroidSet(framed, 1, framed.Length));
             Assert.All(halfNorms[k..], static v => Assert.Equal(-1, v));
         }
     }
@@ -192,12 +189,14 @@ public sealed class BatchKernelTests
             }
         }
 
-        public (float[] Framed, float[] HalfNorms, double[] SquaredNorms) Frame(ScoreFrame frame, CentroidSet centroids, int stride)
+        public (float[] Framed, float[] HalfNorms, double[] SquaredNorms) Frame(
+            ScoreFrame frame, CentroidSet centroids, int tileClusters, int paddedDimensions)
         {
             lock (_points.GpuDevice.Gate)
             {
                 (int k, int d) = (centroids.Clusters, centroids.Dimensions);
-                ArrayView<float> framed = Upload(Minus(d * stride)), halfNorms = Upload(Minus(stride));
+                int paddedClusters = (k + tileClusters - 1) / tileClusters * tileClusters;
+                ArrayView<float> framed = Upload(Minus(paddedDimensions * paddedClusters)), halfNorms = Upload(Minus(paddedClusters + 1));
                 ArrayView<double> squares = Upload(new double[k]);
                 _kernels.Frame(_stream, new KernelConfig(k, _groupSize), new FrameArguments
                 {
@@ -209,7 +208,8 @@ public sealed class BatchKernelTests
                     State = Upload<BatchState>([default]),
                     Scale = frame.Scale,
                     Dimensions = d,
-                    Stride = stride,
+                    PaddedDimensions = paddedDimensions,
+                    TileClusters = tileClusters,
                 });
                 return (Download(framed), Download(halfNorms), Download(squares));
             }

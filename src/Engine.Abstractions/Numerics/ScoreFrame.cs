@@ -23,12 +23,11 @@ public sealed class ScoreFrame
     private const int ChunkValues = 16 * 1024;
 
     private readonly CentroidSet _centroids;
-    private readonly double _largestNorm;
 
     private ScoreFrame(CentroidSet centroids, float scale, float[] shift, float[] halfNorms, double largestNorm, ScoreBound bound)
     {
         _centroids = centroids;
-        _largestNorm = largestNorm;
+        LargestNorm = largestNorm;
         Scale = scale;
         Shift = shift;
         HalfNorms = halfNorms;
@@ -43,6 +42,9 @@ public sealed class ScoreFrame
 
     /// <summary>Half the squared norms of the centroids in the frame, rounded once; k values.</summary>
     public float[] HalfNorms { get; }
+
+    /// <summary>The largest norm of a centroid in the frame.</summary>
+    public double LargestNorm { get; }
 
     /// <summary>The error bound of scores in this frame.</summary>
     public ScoreBound Bound { get; }
@@ -61,7 +63,7 @@ public sealed class ScoreFrame
         ArgumentNullException.ThrowIfNull(centroids);
         int d = centroids.Dimensions;
         PointStatistics statistics = points.Statistics;
-        double scale = Math.ScaleB(1, TopExponent - 1 - Math.ILogB(LargestNorm(statistics, centroids)));
+        double scale = Math.ScaleB(1, TopExponent - 1 - Math.ILogB(Extent(statistics, centroids)));
         // The scale must be a float32 of its own, also for data of denormals or of huge values.
         scale = Math.Clamp(scale, Math.ScaleB(1, -126), Math.ScaleB(1, 127));
 
@@ -85,7 +87,7 @@ public sealed class ScoreFrame
 
     /// <summary>The bound of a second kernel in the same frame, which subtracts at the end and has a depth of its own.</summary>
     /// <param name="depth">As for <see cref="For"/>.</param>
-    public ScoreBound BoundOf(int depth) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm: false, _largestNorm);
+    public ScoreBound BoundOf(int depth) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm: false, LargestNorm);
 
     /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -107,7 +109,7 @@ public sealed class ScoreFrame
     }
 
     // A bound on every |x_l| and |c_l|, on their distance from the centre and on its norm; positive.
-    private static double LargestNorm(PointStatistics statistics, CentroidSet centroids)
+    private static double Extent(PointStatistics statistics, CentroidSet centroids)
     {
         float[] largest = [.. statistics.LargestMagnitude];
         ReadOnlySpan<float> values = centroids.Values;
@@ -216,7 +218,7 @@ public readonly struct ScoreBound
             (float)cross, (float)square, (float)(root * Math.ScaleB(1, -124)), (float)(d * Math.ScaleB(1, -124)),
             (float)(slack * ((d / 8) + 16) * Math.ScaleB(1, -53)),
             (float)(1 + ((d + 16) * u)), (float)(root * Math.ScaleB(1, -62)),
-            (float)(root * Math.ScaleB(1, -58)), (float)(largestNorm * slack));
+            (float)(root * Math.ScaleB(1, -58)), Ceiling(largestNorm));
     }
 
     /// <summary>
@@ -229,6 +231,13 @@ public readonly struct ScoreBound
         float cross = _cross + (1.02f * residual);
         return new ScoreBound(cross < LargestCross ? cross : 1e30f, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
     }
+
+    /// <summary>
+    /// The bound of scores of other centroids in the same frame, whose norms there are at most <paramref name="largestNorm"/>: they enter a bound by that
+    /// number alone. It is T's ceiling, so that a larger one than need be only resolves a few rows more. O(1).
+    /// </summary>
+    public ScoreBound WithLargestNorm(double largestNorm) =>
+        new(_cross, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, Ceiling(largestNorm));
 
     /// <summary>
     /// The gap between the best and the second-best score of a row above which the best one is canonical. Candidates of any other row are the
@@ -269,6 +278,8 @@ public readonly struct ScoreBound
         float reach = 1.01f * MathF.Sqrt((x * x) + (2 * (MathF.Max(score, -0.5f * x * x) + (2 * Error(x, t)))));
         return (x, MathF.Min(t, MathF.Max(x + reach, _least)));
     }
+
+    private static float Ceiling(double largestNorm) => (float)(largestNorm * 1.02); // for its rounding
 
     // x·t first: it may be 0 where the coefficient says that nothing is certain.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

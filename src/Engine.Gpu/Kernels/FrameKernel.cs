@@ -11,7 +11,7 @@ internal struct FrameArguments
     /// <summary>The frame's shift; at least d values.</summary>
     public ArrayView<float> Shift;
 
-    /// <summary>The centroids in the frame, dimension by dimension: that of cluster j at l·stride + j. Padding is left as it is.</summary>
+    /// <summary>The centroids in the frame as <see cref="ScoreArguments.Centroids"/> has them, tile after tile of clusters. Padding is left as it is.</summary>
     public ArrayView<float> Framed;
 
     /// <summary>Half their squared norms in the frame. Padding is left as it is.</summary>
@@ -27,8 +27,11 @@ internal struct FrameArguments
 
     public int Dimensions;
 
-    /// <summary>Clusters side by side in <see cref="Framed"/>.</summary>
-    public int Stride;
+    /// <summary>Dimensions of a tile, with padding.</summary>
+    public int PaddedDimensions;
+
+    /// <summary>Clusters of a tile.</summary>
+    public int TileClusters;
 }
 
 /// <summary>
@@ -48,13 +51,15 @@ internal static class FrameKernel
         if (a.State[0].Ended != 0)
             return; // the same for all: only another launch changes it
         int cluster = Grid.IdxX;
+        int tile = cluster / a.TileClusters;
         long first = (long)cluster * a.Dimensions;
+        long to = ((long)tile * a.PaddedDimensions * a.TileClusters) + (cluster - (tile * a.TileClusters));
         double scale = a.Scale;
         double square = 0;
         for (int l = Group.IdxX; l < a.Dimensions; l += Group.DimX)
         {
             double value = (a.Centroids[first + l] * scale) - a.Shift[l];
-            a.Framed[((long)l * a.Stride) + cluster] = (float)value;
+            a.Framed[to + ((long)l * a.TileClusters)] = (float)value;
             square += value * value;
         }
         squares[Group.IdxX] = square;
