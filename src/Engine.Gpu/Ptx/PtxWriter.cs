@@ -14,7 +14,7 @@ namespace KMeansFast.Gpu.Ptx;
 internal sealed class PtxWriter(string name, int parameters)
 {
     private static readonly (string Prefix, string Type)[] Classes =
-        [("p", "pred"), ("r", "b32"), ("rd", "b64"), ("f", "f32"), ("d", "f64")];
+        [("p", "pred"), ("r", "b32"), ("rd", "b64"), ("f", "f32"), ("d", "f64"), ("h", "b16")];
 
     private readonly StringBuilder _body = new();
     private readonly int[] _registers = new int[Classes.Length];
@@ -34,6 +34,9 @@ internal sealed class PtxWriter(string name, int parameters)
 
     /// <summary>A new register for binary64.</summary>
     public string F64() => Register(4);
+
+    /// <summary>A new register of 16 bits.</summary>
+    public string B16() => Register(5);
 
     /// <summary>New registers, as many as asked for.</summary>
     public static string[] Many(int count, Func<string> register) => [.. Enumerable.Range(0, count).Select(_ => register())];
@@ -74,6 +77,14 @@ internal sealed class PtxWriter(string name, int parameters)
         string low = B32();
         Do($"cvt.u32.u64 {low}, {value}");
         return low;
+    }
+
+    /// <summary>A parameter whose low half is a binary32.</summary>
+    public string ParameterF32(int index)
+    {
+        string value = F32();
+        Do($"mov.b32 {value}, {Parameter32(index)}");
+        return value;
     }
 
     /// <summary>The value of a special register of 32 bits, such as <c>tid.x</c>.</summary>
