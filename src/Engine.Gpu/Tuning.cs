@@ -77,4 +77,16 @@ internal static class Tuning
     /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
     /// </summary>
     public const int SeedingDistances = 1 << 25;
+
+    /// <summary>
+    /// Whether scores are worth tensor cores: below, tiles of 64 clusters and steps of 16 dimensions are padding for the most part, and reading rows takes longer than
+    /// multiplying them. Counted, not measured.
+    /// </summary>
+    public static bool SuitsTensors(int clusters, int dimensions) => clusters >= 64 && dimensions >= 32;
+
+    /// <summary>
+    /// The share of rows in doubt above which a precision is given up: looking at their candidates again and reading their coordinates in binary64 then costs about
+    /// what scoring in float32 does. An estimate, not measured on a GPU.
+    /// </summary>
+    public const double MostInDoubt = 0.15;
 }

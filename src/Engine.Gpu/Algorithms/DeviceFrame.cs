@@ -36,6 +36,12 @@ internal sealed class DeviceFrame
         _host = new float[host];
     }
 
+    /// <summary>The frame's shift; padded with zeros.</summary>
+    public ArrayView<float> Shift => _memory.SubView(0, _paddedDimensions);
+
+    /// <summary>Half the squared norms of the centroids; padded with infinities.</summary>
+    public ArrayView<float> HalfNorms => _memory.SubView(_paddedDimensions, _paddedClusters);
+
     private int Head => _paddedDimensions + _paddedClusters;
 
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, TileKernels tile, int clusters, int dimensions) =>

@@ -80,6 +80,7 @@ internal sealed class DeviceIterations
         CentroidSet latest = Read(_centroids[(done - 1) % 2]);
         CentroidSet? updated = _hostState[0].IsUpdated != 0 ? Read(_centroids[done % 2]) : null;
         bounds?.EndBatch(done, Scored(listed, done - 1), latest);
+        _parts.Scorer.Learn(Scored(listed, done - 1), _hostRecords[done - 1].Resolved);
         return new BatchReport([.. Enumerable.Range(0, done).Select(t => Report(listed, t))], latest, updated);
     }
 

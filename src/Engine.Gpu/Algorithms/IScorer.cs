@@ -10,10 +10,17 @@ namespace KMeansFast.Gpu;
 internal interface IScorer
 {
     /// <summary>The scorer that suits the rows, k and the device.</summary>
-    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream) => new TileScorer(rows, clusters, memory, stream);
+    /// <param name="rows">The rows.</param>
+    /// <param name="clusters">k.</param>
+    /// <param name="memory">What it allocates from.</param>
+    /// <param name="stream">Where its work is enqueued.</param>
+    /// <param name="onTensors">Whether tensor cores are used where they suit.</param>
+    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, bool onTensors) =>
+        (onTensors ? TensorScorer.TryFor(rows, clusters, memory, stream) : null) ?? (IScorer)new TileScorer(rows, clusters, memory, stream);
 
     /// <summary>The memory that it takes.</summary>
-    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters) => TileScorer.Needs(needs, rows, clusters);
+    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, bool onTensors) =>
+        (onTensors ? TensorScorer.Needs(needs, rows, clusters) : null) ?? TileScorer.Needs(needs, rows, clusters);
 
     /// <summary>Makes the frame of an assignment and sends the centroids to the device.</summary>
     ScoreFrame Prepare(CentroidSet centroids);
@@ -34,6 +41,14 @@ internal interface IScorer
 
     /// <summary>The weighted sum of squared distances of the rows scored, as their scores say: an estimate. Waits for the device.</summary>
     double ReadInertia();
+
+    /// <summary>What scores at present and why, in words; empty where there is no choice.</summary>
+    string Experience => "";
+
+    /// <summary>Learns how many of the rows scored were left in doubt: the scorer may go over to another precision.</summary>
+    void Learn(int scored, int uncertain)
+    {
+    }
 
     /// <summary>What lets the device assign to centroids that the host has not seen; null where every assignment needs the host.</summary>
     IBatchScorer? Batched => null;

@@ -37,8 +37,14 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         _clusters = clusters;
         _isAuto = string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal);
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
-        DeviceMemory.Needs needs = Needs(rows, clusters);
+        DeviceMemory.Needs needs = Needs(rows, clusters, onTensors: true);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
+        bool onTensors = _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
+        if (!onTensors)
+        {
+            needs = Needs(rows, clusters, onTensors: false);
+            withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
+        }
         if (_isAuto && !_device.Fits(withBounds))
         {
             hasBounds = false;
@@ -52,7 +58,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         {
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
-            _scorer = IScorer.For(rows, clusters, _memory, stream);
+            _scorer = IScorer.For(rows, clusters, _memory, stream, onTensors);
             _resolver = new Resolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
@@ -73,7 +79,8 @@ internal sealed class LloydStep : IStep, IBatchedIterations
 
     public string Algorithm => _bounds is null || (_isAuto && !_bounds.Keeps) ? "lloyd" : "hamerly";
 
-    public string? AlgorithmReason => _isAuto ? _reason ?? $"auto: {_bounds!.Experience}" : null;
+    public string? AlgorithmReason => !_isAuto ? null
+        : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
 
     /// <summary>The memory that a step takes for each row, without bounds.</summary>
     public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
@@ -113,6 +120,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
             (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
             _reduction.Follow(_state);
+            _scorer.Learn(scored, uncertain);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
         }
     }
@@ -158,10 +166,10 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private static bool IsBatched(IDeviceRows rows) =>
         rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
 
-    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters)
+    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
-        needs = IScorer.Needs(needs, rows, clusters);
+        needs = IScorer.Needs(needs, rows, clusters, onTensors);
         needs = Resolver.Needs(needs, rows.Rows);
         if (IsBatched(rows))
             needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);

@@ -46,6 +46,12 @@ internal sealed class TileScorer : IScorer, IBatchScorer
 
     public ArrayView<float> InertiaParts => _inertia;
 
+    /// <summary>The frame's shift on the device; at least d values.</summary>
+    public ArrayView<float> Shift => _frame.Shift;
+
+    /// <summary>Half the squared norms of the centroids on the device; at least k values.</summary>
+    public ArrayView<float> HalfNorms => _frame.HalfNorms;
+
     public ScoreFrame PrepareBatch(CentroidSet centroids, double ceiling)
     {
         ScoreFrame frame = Prepare(centroids);

@@ -35,6 +35,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Makes what computes canonical distances there, if not kernels in PTX: for tests.</summary>
     public Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
 
+    /// <summary>What scores are computed in, for tests and measurements.</summary>
+    public Scores Scores { get; init; }
+
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }
 }

@@ -34,6 +34,8 @@ internal static class KernelCatalog
         new("Bounds", new Action<BoundsArguments>(BoundsKernel.Run).Method, Tuning.GroupSize, 0, false),
         new("Update in global memory", new Action<UpdateArguments>(UpdateKernel<GlobalSums>.Run).Method, Tuning.GroupSize, 0, true),
         new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
+        new("Certify", new Action<CertifyArguments>(CertifyKernel.Run).Method, Tuning.GroupSize, 0, false),
+        new("Negate", new Action<NegateArguments>(NegateKernel.Run).Method, Tuning.GroupSize, 0, false),
         .. Seeding(),
         new("Means", new Action<MeansArguments>(MeansKernel.Run).Method, Tuning.GroupSize, 0, true),
         new("Frame", new Action<FrameArguments>(FrameKernel.Run).Method, Tuning.GroupSize, 0, true),
