@@ -41,6 +41,15 @@ internal static class Tuning
     /// <summary>The most groups of a grid: enough for any device, and 64 KB of partial sums of inertia.</summary>
     public const int MostGroups = 1 << 14;
 
+    /// <summary>Iterations of a batch at most: memory for their records, and more than the driver asks for at once.</summary>
+    public const int LongestBatch = 64;
+
+    /// <summary>
+    /// By how much the largest norm of a centroid may grow during a batch, which ends where it grows more. It is in the bound of all scores, and means of rows grow
+    /// little. An estimate.
+    /// </summary>
+    public const double BatchCeiling = 1.25;
+
     /// <summary>
     /// Share of rows that bounds have to exclude lest they are given up for a while: scoring rows of a list costs more than scoring all in order. An estimate, not
     /// measured on a GPU.

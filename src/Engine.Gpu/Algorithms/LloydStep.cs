@@ -10,7 +10,7 @@ namespace KMeansFast.Gpu;
 /// S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Information Theory 28 (1982); with bounds G. Hamerly, "Making k-means even faster", SDM 2010. Each part is a
 /// class of its own, and all enqueue their work on one stream; only counts, rows in doubt and the sums' change come back to the host.
 /// </remarks>
-internal sealed class LloydStep : IStep
+internal sealed class LloydStep : IStep, IBatchedIterations
 {
     private readonly IDeviceRows _rows;
     private readonly GpuDevice _device;
@@ -21,6 +21,7 @@ internal sealed class LloydStep : IStep
     private readonly Resolver _resolver;
     private readonly IReduction _reduction;
     private readonly RowBounds? _bounds;
+    private readonly DeviceIterations? _iterations;
     private readonly string? _reason;
     private readonly bool _isAuto;
     private bool _disposed;
@@ -55,6 +56,8 @@ internal sealed class LloydStep : IStep
             _resolver = new Resolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
+            if (IsBatched(rows) && _scorer.Batched is { } batched)
+                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _resolver, (DeviceReduction)_reduction, _bounds), _memory, stream);
             stream.Synchronize();
         }
         catch
@@ -76,15 +79,23 @@ internal sealed class LloydStep : IStep
     public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
         DeviceReduction.NeedsOfRows(RowState.Needs(needs, rows), rows);
 
+    public IBatchedIterations? Batched => _iterations is null ? null : this;
+
+    public BatchReport Iterate(CentroidSet centroids, ClusterSums sums, double shiftLimit, int count)
+    {
+        Check(centroids);
+        ArgumentNullException.ThrowIfNull(sums);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        lock (_device.Gate)
+        {
+            ThrowIfDisposed();
+            return (_iterations ?? throw new NotSupportedException("This device does one verb at a time.")).Iterate(centroids, sums, shiftLimit, count);
+        }
+    }
+
     public AssignReport Assign(CentroidSet centroids)
     {
-        ArgumentNullException.ThrowIfNull(centroids);
-        if (centroids.Clusters != _clusters || centroids.Dimensions != _rows.Points.Dimensions)
-        {
-            throw new ArgumentException(
-                $"The step was opened for {_clusters} × {_rows.Points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.",
-                nameof(centroids));
-        }
+        Check(centroids);
         lock (_device.Gate)
         {
             ThrowIfDisposed();
@@ -143,14 +154,31 @@ internal sealed class LloydStep : IStep
         }
     }
 
+    // Batches need every row here to stay, canonical distances of the device's own, and its sums.
+    private static bool IsBatched(IDeviceRows rows) =>
+        rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
+
     private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
         needs = IScorer.Needs(needs, rows, clusters);
         needs = Resolver.Needs(needs, rows.Rows);
+        if (IsBatched(rows))
+            needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);
         return rows.GpuDevice.ReducesOnDevice
             ? DeviceReduction.Needs(DeviceReduction.NeedsOfRows(needs, rows.Rows), clusters, rows.Points.Dimensions)
             : needs;
+    }
+
+    private void Check(CentroidSet centroids)
+    {
+        ArgumentNullException.ThrowIfNull(centroids);
+        if (centroids.Clusters != _clusters || centroids.Dimensions != _rows.Points.Dimensions)
+        {
+            throw new ArgumentException(
+                $"The step was opened for {_clusters} × {_rows.Points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.",
+                nameof(centroids));
+        }
     }
 
     private void ThrowIfDisposed()

@@ -15,6 +15,9 @@ internal sealed class GpuDevice : IDisposable
     private Action<AcceleratorStream, KernelConfig, BoundsArguments>? _bounds;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
+    private BatchKernels? _batch;
+    private IPtxKernel? _pairs;
+    private IPtxKernel? _resolve;
     private long _reserved;
     private bool _disposed;
 
@@ -40,6 +43,15 @@ internal sealed class GpuDevice : IDisposable
     /// <summary>Lists rows whose bounds no longer hold.</summary>
     public Action<AcceleratorStream, KernelConfig, BoundsArguments> Bounds =>
         _bounds ??= Compile(() => Accelerator.LoadKernel<BoundsArguments>(BoundsKernel.Run));
+
+    /// <summary>What keeps a batch of iterations here.</summary>
+    public BatchKernels Batch => _batch ??= Compile(() => BatchKernels.Load(Accelerator));
+
+    /// <summary>Canonical distances of pairs; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Pairs => _pairs ??= Ptx!.Load(CanonicalKernels.Pairs());
+
+    /// <summary>Canonical labels of rows in doubt; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Resolve => _resolve ??= Ptx!.Load(CanonicalKernels.Resolve());
 
     /// <summary>Whether exact sums are computed here. Where not, the host does it.</summary>
     public bool ReducesOnDevice => _found.ReducesOnDevice;
@@ -138,6 +150,8 @@ internal sealed class GpuDevice : IDisposable
                 return;
             _disposed = true;
             Pool.Trim();
+            _pairs?.Dispose();
+            _resolve?.Dispose();
             Accelerator.Dispose();
         }
     }

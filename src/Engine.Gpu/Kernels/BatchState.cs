@@ -16,7 +16,7 @@ internal struct BatchState
     public int HasEmptyCluster;
 }
 
-/// <summary>What one iteration of a batch did. 32 bytes.</summary>
+/// <summary>What one iteration of a batch did. 40 bytes.</summary>
 internal struct BatchRecord
 {
     public int Moved;
@@ -24,7 +24,10 @@ internal struct BatchRecord
     /// <summary>Rows whose label canonical distances decided.</summary>
     public int Resolved;
 
-    /// <summary>Canonical distances that this took.</summary>
+    /// <summary>Rows that bounds listed.</summary>
+    public int Listed;
+
+    /// <summary>Canonical distances that resolving took.</summary>
     public long Distances;
 
     /// <summary>The canonical shift; 0 where there was no update.</summary>

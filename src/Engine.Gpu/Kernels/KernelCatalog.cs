@@ -33,6 +33,7 @@ internal static class KernelCatalog
         new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
         new("Means", new Action<MeansArguments>(MeansKernel.Run).Method, Tuning.GroupSize, 0, true),
         new("Frame", new Action<FrameArguments>(FrameKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("Drift", new Action<DriftArguments>(DriftKernel.Run).Method, Tuning.GroupSize, 0, true),
         new("Stop", new Action<StopArguments>(StopKernel.Run).Method, Tuning.GroupSize, 0, true),
     ];
 

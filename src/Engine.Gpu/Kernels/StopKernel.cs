@@ -11,7 +11,7 @@ internal struct StopArguments
     /// <summary>The squared norms of the new centroids in the frame; k values.</summary>
     public ArrayView<double> SquaredNorms;
 
-    /// <summary>Rows that were resolved and rows that moved; set to 0 for the next iteration.</summary>
+    /// <summary>See <see cref="Counter"/>; set to 0 for the next iteration.</summary>
     public ArrayView<int> Counters;
 
     /// <summary>Canonical distances that resolving took; set to 0 for the next iteration.</summary>
@@ -88,12 +88,13 @@ internal static class StopKernel
     private static void Decide(in StopArguments a, double shift, double inertia, int leavesFrame)
     {
         BatchState state = a.State[0];
-        int moved = a.Counters[1];
+        int moved = a.Counters[Counter.Moved];
         int isUpdated = moved != 0 && state.HasEmptyCluster == 0 ? 1 : 0;
         a.Records[state.Iterations] = new BatchRecord
         {
             Moved = moved,
-            Resolved = a.Counters[0],
+            Resolved = a.Counters[Counter.Uncertain],
+            Listed = a.Counters[Counter.Listed],
             Distances = a.Distances[0],
             SquaredShift = isUpdated != 0 ? shift : 0,
             Inertia = inertia,
@@ -102,8 +103,9 @@ internal static class StopKernel
         state.IsUpdated = isUpdated;
         state.Ended = isUpdated == 0 || shift <= a.ShiftLimit || leavesFrame != 0 ? 1 : 0;
         a.State[0] = state;
-        a.Counters[0] = 0;
-        a.Counters[1] = 0;
+        a.Counters[Counter.Uncertain] = 0;
+        a.Counters[Counter.Moved] = 0;
+        a.Counters[Counter.Listed] = 0;
         a.Distances[0] = 0;
     }
 }
