@@ -79,10 +79,10 @@ public sealed class BatchKernelTests
             float[] inertia = Generate.Uniform(clusters, clusters + 5, 0, 9);
             (BatchState state, BatchRecord record, int[] counters, long work) = on.Stop(displacements, inertia, moved: 5, resolved: 3, distances: 6, new StopArguments { ShiftLimit = -1, SquaredCeiling = 1 });
             Assert.Equal(BitConverter.DoubleToInt64Bits(expected), BitConverter.DoubleToInt64Bits(record.SquaredShift));
-            Assert.Equal((5, 3, 6L), (record.Moved, record.Resolved, record.Distances));
+            Assert.Equal((5, 3, 11, 6L), (record.Moved, record.Resolved, record.Listed, record.Distances));
             Assert.Equal(inertia.Sum(static v => (double)v), record.Inertia, 1e-9);
             Assert.Equal((0, 1, 1), (state.Ended, state.Iterations, state.IsUpdated));
-            Assert.Equal([0, 0], counters);
+            Assert.Equal([0, 0, 0], counters);
             Assert.Equal(0, work);
         }
         Assert.True(orders >= 3, "The order does not show in these numbers.");
@@ -120,7 +120,7 @@ public sealed class BatchKernelTests
         (BatchState state, BatchRecord record, int[] counters, _) = on.Stop([1, 2], [0], 4, 3, 2, new StopArguments { ShiftLimit = -1, SquaredCeiling = 1 }, before);
         Assert.Equal(before, state);
         Assert.Equal(default, record);
-        Assert.Equal([3, 4], counters);
+        Assert.Equal([3, 4, 11], counters);
     }
 
     private static IEnumerable<TestCase> Cases(string device) =>
@@ -224,7 +224,7 @@ public sealed class BatchKernelTests
             {
                 ArrayView<BatchState> state = Upload([before]);
                 ArrayView<BatchRecord> records = Upload(new BatchRecord[before.Iterations + 1]);
-                ArrayView<int> counters = Upload([resolved, moved]);
+                ArrayView<int> counters = Upload([resolved, moved, 11]);
                 ArrayView<long> work = Upload([distances]);
                 _kernels.Stop(_stream, new KernelConfig(1, _groupSize), arguments with
                 {

@@ -137,6 +137,7 @@ internal sealed class RowBounds
             DriftedUp = _drifted.SubView(0, _clusters),
             List = List,
             Counters = state.Counters,
+            Batch = state.Batch,
             Rows = _rows.Rows,
         });
     }
