@@ -13,9 +13,6 @@ internal sealed class Measurement
     // Memory of the device for each value of the points, beside the values: rounded rows, labels, bounds, seeding.
     private const double Beside = 1.6;
 
-    private static readonly (string Name, Scores Scores)[] Precisions =
-        [("float32", Scores.Float32), ("binary16", Scores.Half), ("TF32", Scores.Tf32), ("by rule", Scores.ByRule)];
-
     private readonly Target _target;
     private readonly Plan _plan;
     private readonly TextWriter _log;
@@ -81,14 +78,14 @@ internal sealed class Measurement
         using PointSet points = shape.Generate();
         _ = points.Statistics;
         _log.WriteLine($"{shape}: generated in {Stopwatch.GetElapsedTime(started).TotalSeconds:F1} s");
-        foreach ((string name, Scores scores) in Precisions)
+        foreach ((string name, Scores scores) in _plan.Precisions)
         {
-            foreach (string algorithm in (string[])["lloyd", AlgorithmCatalog.Auto])
+            foreach (string algorithm in _plan.Algorithms)
                 Part($"{shape.Name}, {name}, {algorithm}", () => Iterate(shape, points, name, scores, algorithm));
         }
         if (shape != _plan.Closer)
             return;
-        foreach ((string name, Scores scores) in Precisions.SkipLast(1))
+        foreach ((string name, Scores scores) in _plan.Precisions.Where(static p => p.Scores != Scores.ByRule))
             Part($"kernels, {name}", () => Kernels(shape, points, name, scores));
         Part("seeding", () => Seed(shape, points));
         Part("streaming", () => Stream(shape, points));

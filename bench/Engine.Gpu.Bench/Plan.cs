@@ -10,6 +10,13 @@ internal sealed record Plan(bool IsSmall)
     /// <summary>The shape whose kernels are timed one by one, which is seeded, and which is streamed.</summary>
     public Shape Closer => IsSmall ? Shape.Tiny : Shape.Middle;
 
+    /// <summary>What scores are asked for, and how that is called.</summary>
+    public IReadOnlyList<(string Name, Scores Scores)> Precisions { get; init; } =
+        [("float32", Scores.Float32), ("binary16", Scores.Half), ("TF32", Scores.Tf32), ("by rule", Scores.ByRule)];
+
+    /// <summary>The algorithms that iterate.</summary>
+    public IReadOnlyList<string> Algorithms { get; init; } = ["lloyd", AlgorithmCatalog.Auto];
+
     /// <summary>Iterations enqueued at once, where the device can.</summary>
     public int Batch => IsSmall ? 2 : 10;
 

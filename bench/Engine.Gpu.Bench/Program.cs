@@ -8,6 +8,7 @@ internal static class Program
     private const string Usage =
         """
         usage: measure --out FILE [--backend cuda|opencl|ilgpu-cpu] [--device N] [--shapes NAME,NAME] [--small]
+               devices [--backend cuda|opencl|ilgpu-cpu]
                table OURS.json [PEERS.json]
         """;
 
@@ -18,6 +19,7 @@ internal static class Program
             return args.FirstOrDefault() switch
             {
                 "measure" => Measure(args[1..]),
+                "devices" => Devices(new Arguments(args[1..], "--backend")),
                 "table" => Table(new Arguments(args[1..]).Values),
                 _ => throw new ArgumentException(Usage),
             };
@@ -42,6 +44,15 @@ internal static class Program
         if (shapes.Length > 0)
             plan = plan with { Shapes = [.. shapes.Split(',').Select(name => Shape.Find(plan.Shapes, name))] };
         return Measurement.Run(Target.Named(arguments.Text("--backend", "cuda")), plan, path, Console.Out);
+    }
+
+    // One line for each; where there is none, the message says why and the exit code is 2.
+    private static int Devices(Arguments arguments)
+    {
+        using GpuBackend backend = Target.Named(arguments.Text("--backend", "cuda")).Backend(Scores.ByRule, new Launches());
+        foreach (BackendDevice device in backend.Probe().Devices)
+            Console.WriteLine($"{device.Name}: {device.Capabilities}, {device.MemoryBytes / 1e9:F1} GB");
+        return 0;
     }
 
     private static int Table(IReadOnlyList<string> paths)

@@ -21,7 +21,7 @@ public sealed class Conformance
 
     private static readonly Lazy<GpuBackend> IlgpuCpu = new(GpuBackend.IlgpuCpu);
     private static readonly Lazy<GpuBackend> MediumTile = new(() => Pocl.Backend(TileShape.Medium, reduceOnHost: true));
-    private static readonly Lazy<GpuBackend> Cuda = new(GpuBackend.Cuda);
+    private static readonly Lazy<GpuBackend> CudaFloat32 = new(static () => Cuda.Backend(Scores.Float32));
 
     public static TheoryData<string> SmallCases => [.. TestCases.All.Where(static c => c.Work <= SmallWork && c.Rows <= 400).Select(static c => c.Name)];
 
@@ -58,16 +58,19 @@ public sealed class Conformance
 
     /// <summary>One test, so that a machine without a GPU skips once.</summary>
     [Fact]
+    [Trait("device", "cuda")]
     public void Cuda_has_the_bits_of_the_reference()
     {
         foreach (TestCase testCase in TestCases.All.Concat(Shapes.Dimensions.SelectMany(Shapes.Of)))
-            Compare(Cuda.Value, testCase);
+            Compare(CudaFloat32.Value, testCase);
     }
 
     private static void Compare(GpuBackend backend, TestCase testCase)
     {
         BackendStatus status = backend.Probe();
         Assert.False(!status.IsAvailable && backend.Name is "opencl" && Pocl.IsRequired, $"KMEANSFAST_REQUIRE_OPENCL is set, and OpenCL cannot run: {status.Missing}");
+        if (backend.Name is "cuda")
+            Cuda.SkipUnlessThere(backend);
         Assert.SkipUnless(status.IsAvailable, $"Backend '{backend.Name}' cannot run here: {status.Missing}");
         // Not disposed: that would dispose the backend, which other tests share.
         var kmeans = new KMeans(backend);
@@ -105,9 +108,10 @@ public sealed class RosterTests
     }
 
     [Fact]
+    [Trait("device", "cuda")]
     public void Cuda_ran_where_there_is_a_driver()
     {
-        Assert.SkipUnless(NativeLibraries.IsInstalled(NativeLibraries.CudaDriver), $"{NativeLibraries.CudaDriver} was not found: no NVIDIA driver is installed.");
+        Assert.SkipUnless(Cuda.IsRequired || NativeLibraries.IsInstalled(NativeLibraries.CudaDriver), $"{NativeLibraries.CudaDriver} was not found: no NVIDIA driver is installed.");
         using var backend = GpuBackend.Cuda();
         Roster.AssertRan(backend, atLeast: 200);
     }

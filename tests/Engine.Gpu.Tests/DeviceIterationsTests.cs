@@ -40,6 +40,23 @@ public sealed class DeviceIterationsTests
         ReferenceRun.Of(testCase).AssertSame(run, $"{name}, {algorithm}");
     }
 
+    [Fact]
+    [Trait("device", "cuda")]
+    public void Batches_on_cuda_have_the_bits_of_the_reference()
+    {
+        using GpuBackend backend = GpuBackend.Cuda();
+        Cuda.SkipUnlessThere(backend);
+        var kmeans = new KMeans(backend);
+        foreach (TestCase testCase in TestCases.All.Concat(Shapes.Dimensions.SelectMany(Shapes.Of)))
+        {
+            foreach (string algorithm in backend.Algorithms.Select(static a => a.Name).Append("auto"))
+            {
+                ReferenceRun run = ReferenceRun.Trace(kmeans, testCase.Points, testCase.Options() with { Backend = "cuda", Algorithm = algorithm });
+                ReferenceRun.Of(testCase).AssertSame(run, $"{testCase.Name}, {algorithm}");
+            }
+        }
+    }
+
     [Theory]
     [InlineData("lloyd")]
     [InlineData("hamerly")]

@@ -37,6 +37,16 @@ public sealed class DeviceSeedingTests
         AssertSame(OpenCl.Value, TestCases.Find(name));
     }
 
+    [Fact]
+    [Trait("device", "cuda")]
+    public void Cuda_draws_the_rows_of_the_host()
+    {
+        using GpuBackend backend = GpuBackend.Cuda();
+        Cuda.SkipUnlessThere(backend);
+        foreach (TestCase testCase in TestCases.All)
+            AssertSame(backend, testCase);
+    }
+
     /// <summary>Potentials of every size there can be, grids of every exponent, rows that tie, weights that vanish.</summary>
     [Fact]
     public void OpenCl_draws_the_rows_of_the_host_from_adversarial_data()

@@ -24,6 +24,19 @@ public sealed class TensorConformance
     [MemberData(nameof(SmallCases))]
     public void Tf32_has_the_bits_of_the_reference(string name) => Compare(Tf32.Value, TestCases.Find(name));
 
+    /// <summary>One test for each, so that a machine without a GPU skips twice.</summary>
+    [Theory]
+    [Trait("device", "cuda")]
+    [InlineData("Half")]
+    [InlineData("Tf32")]
+    public void Cuda_has_the_bits_of_the_reference(string scores)
+    {
+        using GpuBackend backend = Cuda.Backend(Enum.Parse<Scores>(scores));
+        Cuda.SkipUnlessThere(backend);
+        foreach (TestCase testCase in TestCases.All.Concat(Shapes.Dimensions.SelectMany(Shapes.Of)))
+            Compare(backend, testCase);
+    }
+
     private static GpuBackend Emulated(Scores scores, MatrixAccumulation accumulation)
     {
         GpuBackend found = GpuBackend.IlgpuCpu();
