@@ -16,10 +16,12 @@ if [ -e "$folder" ] && [ ! -e "$folder/run.sh" ]; then
 fi
 rm -rf "$folder" "$folder.tar.gz"
 mkdir -p "$folder"
+# First, so that a folder left by a failure is known for ours.
+cp bench/gpu/run.sh bench/gpu/peers.py "$folder/"
 
 # Both programs are started by the runtime that lies beside them, once for both; so no package of another platform has to be restored.
-dotnet publish tests/Engine.Gpu.Tests -c Release -v q --nologo -p:UseAppHost=false -o "$folder/tests"
-dotnet publish bench/Engine.Gpu.Bench -c Release -v q --nologo -p:UseAppHost=false -o "$folder/bench"
+dotnet publish tests/Engine.Gpu.Tests -c Release -v q --nologo -o "$folder/tests"
+dotnet publish bench/Engine.Gpu.Bench -c Release -v q --nologo -o "$folder/bench"
 find "$folder" \( -name '*.pdb' -o -name 'KMeansFast.*.xml' \) -delete
 
 version=$(sed -nE '/"Microsoft.NETCore.App"/{n;s/.*"version": "([0-9.]+).*/\1/p}' "$folder/bench/KMeansFast.Gpu.Bench.runtimeconfig.json")
@@ -32,7 +34,6 @@ cp -r "$runtime" "$folder/dotnet/shared/Microsoft.NETCore.App/"
 cp -r "$root/host/fxr/$(basename "$runtime")" "$folder/dotnet/host/fxr/"
 cp "$root"/LICENSE.txt "$root"/ThirdPartyNotices.txt "$folder/dotnet/" 2>/dev/null || true
 
-cp bench/gpu/run.sh bench/gpu/peers.py "$folder/"
 git rev-parse HEAD >"$folder/commit.txt" 2>/dev/null || echo "no commit" >"$folder/commit.txt"
 git diff --quiet HEAD -- src tests bench 2>/dev/null || echo "with changes that are not committed" >>"$folder/commit.txt"
 
