@@ -83,7 +83,15 @@ public sealed class GpuBenchTests
     {
         var report = new Report
         {
-            Date = "", Small = false, Backend = "", Device = "A GPU", Capabilities = "", MemoryBytes = 1, Host = "", Runtime = "", Version = "",
+            Date = "",
+            Small = false,
+            Backend = "",
+            Device = "A GPU",
+            Capabilities = "",
+            MemoryBytes = 1,
+            Host = "",
+            Runtime = "",
+            Version = "",
             Limits = new Limits(1, 1, 1, 2),
         };
         var peers = new PeerReport("", "A GPU", [], [new PeerResult("1000x10k50", "torch", 1e-3, 1e-3, 1e-3, 20, "float32")], ["cuml: not installed"]);
