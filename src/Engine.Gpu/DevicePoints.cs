@@ -21,6 +21,8 @@ internal sealed class DevicePoints : ILoadedPoints, IDeviceRows
 
     public string Device => GpuDevice.Name;
 
+    public string? SeedingReason { get; private set; }
+
     public GpuDevice GpuDevice { get; }
 
     public int First => 0;
@@ -68,6 +70,21 @@ internal sealed class DevicePoints : ILoadedPoints, IDeviceRows
             ThrowIfDisposed();
             return new LloydStep(this, algorithm, clusters);
         }
+    }
+
+    public INearestCentres OpenCentres(int first, int together, int threads)
+    {
+        lock (GpuDevice.Gate)
+        {
+            ThrowIfDisposed();
+            if (DeviceSeeding.TryOpen(this, first, together, out string reason) is { } centres)
+            {
+                SeedingReason = reason;
+                return centres;
+            }
+            SeedingReason = reason;
+        }
+        return INearestCentres.OnHost(Points, first, together, threads);
     }
 
     public void ThrowIfDisposed()

@@ -32,6 +32,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
+    /// <summary>Makes what computes canonical distances there, if not kernels in PTX: for tests.</summary>
+    public Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
+
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }
 }

@@ -29,13 +29,14 @@ internal sealed class PtxInstruction
     /// <summary>Where a branch goes; the number of a barrier.</summary>
     public int Target { get; init; }
 
-    public bool IsUniform { get; init; }
-
     /// <summary>Rows that must have been written before.</summary>
     public required int[] Reads { get; init; }
 
     /// <summary>Rows that are written after.</summary>
     public required int[] Writes { get; init; }
+
+    /// <summary>For what lanes do together: whether these are all that must be here. Lanes that come early wait for the others.</summary>
+    public Func<PtxWarp, uint, bool>? IsComplete { get; init; }
 
     public PtxAction? Run { get; init; }
 }
