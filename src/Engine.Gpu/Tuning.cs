@@ -11,6 +11,12 @@ internal static class Tuning
     /// <summary>Uncertain rows resolved at once: bounds the memory for candidates to 2.5 MB, on the host and on the device.</summary>
     public const int ResolveBatch = 1 << 16;
 
+    /// <summary>
+    /// Uncertain rows for whose candidates a device that resolves them itself has room: an eighth of all, more than should ever be in doubt, or all of a small set. A row
+    /// beyond is compared with all clusters.
+    /// </summary>
+    public static int CandidateRoom(int rows) => Math.Min(rows, Math.Max(ResolveBatch, rows / 8));
+
     /// <summary>Uncertain rows that a host thread resolves at a time.</summary>
     public const int ResolveChunk = 256;
 

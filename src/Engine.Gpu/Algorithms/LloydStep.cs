@@ -18,7 +18,8 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private readonly int _clusters;
     private readonly RowState _state;
     private readonly IScorer _scorer;
-    private readonly Resolver _resolver;
+    private readonly Resolver? _hostResolver;
+    private readonly DeviceResolver? _deviceResolver;
     private readonly IReduction _reduction;
     private readonly RowBounds? _bounds;
     private readonly DeviceIterations? _iterations;
@@ -59,11 +60,14 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
             _scorer = IScorer.For(rows, clusters, _memory, stream, onTensors);
-            _resolver = new Resolver(rows, clusters, _memory, stream);
+            if (_device.Ptx is null)
+                _hostResolver = new Resolver(rows, clusters, _memory, stream);
+            else
+                _deviceResolver = new DeviceResolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
             if (IsBatched(rows) && _scorer.Batched is { } batched)
-                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _resolver, (DeviceReduction)_reduction, _bounds), _memory, stream);
+                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _deviceResolver!, (DeviceReduction)_reduction, _bounds), _memory, stream);
             stream.Synchronize();
         }
         catch
@@ -110,6 +114,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             _state.ClearCounts();
             _bounds?.Begin(centroids, frame.Scale, _state);
             _scorer.Score(_state, _bounds);
+            _deviceResolver?.Enqueue(_scorer, _state, centroids);
             ReadOnlySpan<int> counts = _state.ReadCounts();
             bool isListed = _bounds is { Lists: true };
             int scored = isListed ? counts[Counter.Listed] : _rows.Rows;
@@ -118,7 +123,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             _bounds?.End(scored);
             // Rows that were passed over have no distance.
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
-            (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
+            (int movedToo, long distances) = _hostResolver?.Resolve(_scorer, _state, uncertain, centroids) ?? (0, _deviceResolver!.ReadDistances());
             _reduction.Follow(_state);
             _scorer.Learn(scored, uncertain);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
@@ -170,7 +175,9 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
         needs = IScorer.Needs(needs, rows, clusters, onTensors);
-        needs = Resolver.Needs(needs, rows.Rows);
+        needs = rows.GpuDevice.Ptx is null
+            ? Resolver.Needs(needs, rows.Rows)
+            : DeviceResolver.Needs(needs, rows.Rows, clusters, rows.Points.Dimensions);
         if (IsBatched(rows))
             needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);
         return rows.GpuDevice.ReducesOnDevice
