@@ -69,7 +69,7 @@ public sealed class GpuBackendTests
         using var backend = IlgpuCpuWith(memoryLimit: 3 << 20);
         using PointSet points = PointSet.Allocate(1 << 17, 16, static (_, _) => { });
         string message = Assert.Throws<BackendUnavailableException>(() => backend.Load(points, new ExecutionOptions())).Message;
-        Assert.Contains("131,072 × 16 points need 11.0 MB", message, StringComparison.Ordinal);
+        Assert.Contains("131,072 × 16 points need 13.5 MB", message, StringComparison.Ordinal);
         Assert.Contains("3.0 MB free", message, StringComparison.Ordinal);
     }
 
@@ -89,15 +89,19 @@ public sealed class GpuBackendTests
     }
 
     [Fact]
-    public void Points_that_do_not_fit_a_buffer_are_refused()
+    public void What_does_not_fit_a_buffer_is_refused()
     {
-        using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "", static () =>
+        static GpuBackend With(long largest) => new("ilgpu-cpu", DeviceKind.Emulated, "", () =>
         {
             FoundDevices found = IlgpuCpuDevices.Find();
-            return found with { Devices = [found.Devices[0] with { LargestBuffer = 1000 }] };
+            return found with { Devices = [found.Devices[0] with { LargestBuffer = largest }] };
         });
         using PointSet points = PointSet.Allocate(100, 10, static (row, values) => values.Fill(row));
-        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => backend.Load(points, new ExecutionOptions())).Message, StringComparison.Ordinal);
+        using GpuBackend lessThanARow = With(39);
+        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => lessThanARow.Load(points, new ExecutionOptions())).Message, StringComparison.Ordinal);
+        using GpuBackend lessThanTheCentroids = With(1000);
+        using ILoadedPoints loaded = lessThanTheCentroids.Load(points, new ExecutionOptions());
+        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => loaded.Open("lloyd", 1)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -165,7 +169,7 @@ public sealed class GpuBackendTests
         using PointSet points = PointSet.Allocate(5, dimensions, static (row, values) => values.Fill(row));
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
         var values = new float[5 * dimensions];
-        ((DevicePoints)loaded).Values.CopyToCPU(values);
+        ((PlacedPoints)loaded).Parts[0].Acquire().CopyToCPU(values);
         for (int row = 0; row < 5; row++)
             Assert.Equal(-1, values.AsSpan(row * dimensions, dimensions).IndexOfAnyExcept((float)row));
     }

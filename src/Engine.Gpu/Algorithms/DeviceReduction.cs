@@ -42,7 +42,7 @@ internal sealed class DeviceReduction
         _delta.MemSetToZero(_stream);
         device.Reduce!(_stream, new KernelConfig((int)(((long)points.Rows + rowsAtOnce - 1) / rowsAtOnce), device.GroupSize), new ReduceArguments
         {
-            Points = _points.Values,
+            Points = _points.Acquire(),
             Weights = _points.Weights,
             Labels = _labels,
             Reduced = _reduced,

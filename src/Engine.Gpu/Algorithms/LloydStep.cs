@@ -58,9 +58,7 @@ internal sealed class LloydStep : IStep
         _batch = Math.Min(n, Tuning.ResolveBatch);
         long frame = _paddedDimensions + _paddedClusters + ((long)_paddedDimensions * _paddedClusters);
         long groups = RoundUp(n, tile.Rows) / tile.Rows;
-        DeviceMemory.Needs needs = NeedsOfRows(default, n).With<float>(frame).With<float>(groups)
-            .With<int>((long)_batch * (Tuning.CandidatesKept + 2)).With<long>(((long)clusters * d) + (2L * clusters));
-        _device.CheckFits(needs, $"{clusters:N0} clusters of {n:N0} × {d:N0} points");
+        _device.CheckFits(NeedsOf(_device, n, d, clusters), $"{clusters:N0} clusters of {n:N0} × {d:N0} points");
         if (frame > Array.MaxLength)
             throw new BackendUnavailableException($"{clusters:N0} × {d:N0} centroids exceed the {Array.MaxLength:N0} values that fit here.");
 
@@ -99,9 +97,17 @@ internal sealed class LloydStep : IStep
 
     public string Algorithm { get; }
 
-    /// <summary>The memory that a step takes for each row.</summary>
-    public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
-        needs.With<int>(rows).With<int>(rows).With<UncertainRow>(rows);
+    /// <summary>The memory that a step takes.</summary>
+    public static DeviceMemory.Needs NeedsOf(GpuDevice device, int rows, int dimensions, int clusters)
+    {
+        TileKernels tile = device.Kernels;
+        long paddedClusters = RoundUp(clusters, tile.Clusters);
+        long paddedDimensions = RoundUp(dimensions, Math.Max(tile.Depth, 4));
+        return default(DeviceMemory.Needs)
+            .With<int>(rows).With<int>(rows).With<UncertainRow>(rows)
+            .With<float>(paddedDimensions + paddedClusters + (paddedDimensions * paddedClusters)).With<float>(RoundUp(rows, tile.Rows) / tile.Rows)
+            .With<int>((long)Math.Min(rows, Tuning.ResolveBatch) * (Tuning.CandidatesKept + 2)).With<long>(((long)clusters * dimensions) + (2L * clusters));
+    }
 
     public AssignReport Assign(CentroidSet centroids)
     {
@@ -194,10 +200,11 @@ internal sealed class LloydStep : IStep
         for (int j = 0; j < _clusters; j++)
             frame.WriteCentroid(j, _hostFrame.AsSpan(first + j), _paddedClusters);
         _frame.CopyFromCPU(_stream, _hostFrame);
+        ArrayView<float> values = _points.Acquire();
         return new ScoreArguments
         {
-            Points = _points.Values,
-            PointsByFour = _points.Values.Cast<Float4>(),
+            Points = values,
+            PointsByFour = values.Cast<Float4>(),
             Shift = _frame.SubView(0, _paddedDimensions),
             HalfNorms = _frame.SubView(_paddedDimensions, _paddedClusters).Cast<Float4>(),
             Centroids = _frame.SubView(first, _frame.Length - first).Cast<Float4>(),

@@ -7,7 +7,9 @@ namespace KMeansFast.Gpu;
 internal sealed class DeviceMemory(GpuDevice device)
 {
     private readonly List<MemoryBuffer> _buffers = [];
-    private long _bytes;
+
+    /// <summary>Bytes of all buffers.</summary>
+    public long Bytes { get; private set; }
 
     /// <summary>A buffer of at least one element, so that a view of nothing is still a view.</summary>
     /// <exception cref="BackendUnavailableException">The driver has no memory left.</exception>
@@ -17,7 +19,7 @@ internal sealed class DeviceMemory(GpuDevice device)
         {
             MemoryBuffer1D<T, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<T>(Math.Max(count, 1));
             _buffers.Add(buffer);
-            _bytes += buffer.LengthInBytes;
+            Bytes += buffer.LengthInBytes;
             device.Reserve(buffer.LengthInBytes);
             return buffer.View.BaseView;
         }
@@ -33,8 +35,8 @@ internal sealed class DeviceMemory(GpuDevice device)
         foreach (MemoryBuffer buffer in _buffers)
             buffer.Dispose();
         _buffers.Clear();
-        device.Reserve(-_bytes);
-        _bytes = 0;
+        device.Reserve(-Bytes);
+        Bytes = 0;
     }
 
     /// <summary>An estimate of memory to be allocated.</summary>
@@ -52,5 +54,12 @@ internal sealed class DeviceMemory(GpuDevice device)
             long bytes = checked(Math.Max(count, 1) * Interop.SizeOf<T>());
             return new Needs { Total = checked(Total + bytes), LargestBuffer = Math.Max(LargestBuffer, bytes) };
         }
+
+        /// <summary>Adds the buffers of <paramref name="other"/>, so many times over.</summary>
+        public Needs And(Needs other, int times = 1) => new()
+        {
+            Total = checked(Total + (other.Total * times)),
+            LargestBuffer = times > 0 ? Math.Max(LargestBuffer, other.LargestBuffer) : LargestBuffer,
+        };
     }
 }

@@ -29,6 +29,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Whether it has binary64 and 64-bit integer atomics, which exact sums need. Where not, the host reduces.</summary>
     public bool ReducesOnDevice { get; init; } = true;
 
+    /// <summary>Streams points in parts of so many rows whatever the memory, for tests; 0 leaves it to <see cref="Layout"/>.</summary>
+    public int StreamedRows { get; init; }
+
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 

@@ -34,6 +34,9 @@ internal sealed class GpuDevice : IDisposable
 
     public Accelerator Accelerator { get; }
 
+    /// <summary>What works on the device without holding the gate: disposed before the device closes. To be used under the gate.</summary>
+    public HashSet<IDisposable> Background { get; } = [];
+
     /// <summary>The kernels that score rows.</summary>
     public TileKernels Kernels { get; }
 
@@ -48,6 +51,12 @@ internal sealed class GpuDevice : IDisposable
     public string Name => _found.Description.Name;
 
     public bool FlushesSubnormals => _found.FlushesSubnormals;
+
+    /// <summary>See <see cref="FoundDevice.StreamedRows"/>.</summary>
+    public int StreamedRows => _found.StreamedRows;
+
+    /// <summary>The largest single buffer in bytes.</summary>
+    public long LargestBuffer => _found.LargestBuffer;
 
     /// <summary>Threads in groups of kernels without a tile: a power of two.</summary>
     public int GroupSize => _found.GroupSize;
@@ -72,6 +81,23 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Free"/>, of a device that is not open: only NVIDIA's driver has to be asked, which takes a context for a moment.</summary>
+    public static long FreeOf(Context context, FoundDevice found)
+    {
+        long limit = found.MemoryLimit > 0 ? found.MemoryLimit : long.MaxValue;
+        if (found.Device is not CudaDevice device)
+            return limit;
+        try
+        {
+            using CudaAccelerator cuda = device.CreateCudaAccelerator(context);
+            return Math.Min(limit, cuda.GetFreeMemory());
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            return 0; // it cannot be opened: what is wrong with it is said when it is used
+        }
+    }
+
     /// <summary>Whether <paramref name="needs"/> fit into what is free.</summary>
     /// <exception cref="BackendUnavailableException">They do not; the message gives the figures.</exception>
     public void CheckFits(DeviceMemory.Needs needs, string what)
@@ -81,11 +107,16 @@ internal sealed class GpuDevice : IDisposable
             throw new BackendUnavailableException(
                 $"{what} need a buffer of {Megabytes(needs.LargestBuffer)} on '{Name}', whose largest is {Megabytes(_found.LargestBuffer)}.");
         }
-        long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved : long.MaxValue);
-        if (Accelerator is CudaAccelerator cuda)
-            free = Math.Min(free, cuda.GetFreeMemory());
+        long free = Free();
         if (needs.Total > free)
             throw new BackendUnavailableException($"{what} need {Megabytes(needs.Total)} on '{Name}', which has {Megabytes(free)} free.");
+    }
+
+    /// <summary>Bytes that can be allocated now; as many as there are numbers for where nothing is known.</summary>
+    public long Free()
+    {
+        long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved : long.MaxValue);
+        return Accelerator is CudaAccelerator cuda ? Math.Min(free, cuda.GetFreeMemory()) : free;
     }
 
     /// <summary>Counts memory as taken (or, negative, as given back).</summary>
@@ -101,9 +132,11 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            foreach (IDisposable worker in Background.ToArray())
+                worker.Dispose();
             Accelerator.Dispose();
         }
     }
 
-    private static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
+    public static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
 }
