@@ -18,6 +18,8 @@ public sealed class GpuBackend : IBackend
     [
         new("lloyd", "Every row against every centroid in float32 on the device, certified; uncertain rows by canonical distances on the host.",
             "Lloyd, \"Least squares quantization in PCM\" (1982)"),
+        new("hamerly", "As lloyd, for the rows whose bounds on distances cross; the others keep their label unseen.",
+            "Hamerly, \"Making k-means even faster\" (2010)"),
     ];
 
     private readonly Func<FoundDevices> _find;
@@ -108,9 +110,9 @@ public sealed class GpuBackend : IBackend
             if (_open[device] is { } open)
             {
                 lock (open.Gate)
-                    return Known(open.Free());
+                    return Known(open.Available());
             }
-            return Known(GpuDevice.FreeOf(found.Context!, Adjusted(found.Devices[device])));
+            return Known(GpuDevice.AvailableOn(found.Context!, Adjusted(found.Devices[device])));
         }
 
         static long Known(long free) => free == long.MaxValue ? 0 : free;

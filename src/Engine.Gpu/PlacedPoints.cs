@@ -60,7 +60,7 @@ internal sealed class PlacedPoints : ILoadedPoints
                 loaded._weights = loaded._weightMemory.Allocate<float>(weights.Length);
                 if (points.IsWeighted)
                     loaded._weights.CopyFromCPU(device.Accelerator.DefaultStream, weights);
-                loaded.Place(loaded.LayoutFor(clusters: 0, $"{points.Rows:N0} × {points.Dimensions:N0} points"));
+                loaded.Place(loaded.LayoutFor(AlgorithmCatalog.Auto, clusters: 0, $"{points.Rows:N0} × {points.Dimensions:N0} points"));
             }
             catch
             {
@@ -73,16 +73,16 @@ internal sealed class PlacedPoints : ILoadedPoints
 
     public IStep Open(string algorithm, int clusters)
     {
-        string name = AlgorithmCatalog.Find(GpuBackend.Catalog, algorithm).Name;
+        _ = AlgorithmCatalog.Find(GpuBackend.Catalog, algorithm);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(clusters);
         lock (GpuDevice.Gate)
         {
             ThrowIfDisposed();
             if (_openSteps == 0)
-                Place(LayoutFor(clusters, $"{clusters:N0} clusters of {Points.Rows:N0} × {Points.Dimensions:N0} points"));
+                Place(LayoutFor(algorithm, clusters, $"{clusters:N0} clusters of {Points.Rows:N0} × {Points.Dimensions:N0} points"));
             IStep step = _parts.Length == 1
-                ? new LloydStep(_parts[0], name, clusters)
-                : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Points.Rows), i => new LloydStep(_parts[i], name, clusters), concurrently: false);
+                ? OpenPart(_parts[0], algorithm, clusters)
+                : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters), concurrently: false);
             _openSteps++;
             return new OpenStep(this, step);
         }
@@ -106,15 +106,20 @@ internal sealed class PlacedPoints : ILoadedPoints
         }
     }
 
+    private IStep OpenPart(DevicePoints part, string algorithm, int clusters)
+    {
+        var step = new LloydStep(part, algorithm, clusters);
+        return _streamed is null ? step : new LentStep(step, GpuDevice);
+    }
+
     // The layout there is, if a step of so many clusters fits beside it and values need not be streamed that could be resident; otherwise the best there is.
-    private Layout LayoutFor(int clusters, string what)
+    private Layout LayoutFor(string algorithm, int clusters, string what)
     {
         int n = Points.Rows, d = Points.Dimensions;
         if (GpuDevice.StreamedRows > 0)
             return new Layout(n, Math.Min(n, GpuDevice.StreamedRows), Streamed: true);
-        long free = GpuDevice.Free();
-        // Where nothing is known of the memory, nothing is added to it.
-        long available = free == long.MaxValue ? free : free + _valueMemory.Bytes;
+        long available = GpuDevice.Available();
+        available = available == long.MaxValue ? available : available + _valueMemory.Bytes;
         Layout? chosen = Layout.Choose(n, d, available, GpuDevice.LargestBuffer, NeedsOfStep, out DeviceMemory.Needs least);
         if (chosen is null)
         {
@@ -126,7 +131,14 @@ internal sealed class PlacedPoints : ILoadedPoints
         bool keeps = _layout is not null && _layout.Streamed == chosen.Streamed && _layout.Needs(d, NeedsOfStep).Total <= available;
         return keeps ? _layout! : chosen;
 
-        DeviceMemory.Needs NeedsOfStep(int rows) => LloydStep.NeedsOf(GpuDevice, rows, d, clusters);
+        // Bounds that were asked for by name have to fit; otherwise they are kept where there is room.
+        DeviceMemory.Needs NeedsOfStep(int rows)
+        {
+            if (clusters == 0)
+                return LloydStep.NeedsOfRows(default, rows);
+            DeviceMemory.Needs needs = LloydStep.Needs(new DevicePoints(this, 0, rows, _weights, static () => default), clusters);
+            return algorithm is "hamerly" ? RowBounds.Needs(needs, rows, clusters) : needs;
+        }
     }
 
     private void Place(Layout layout)
@@ -166,8 +178,7 @@ internal sealed class PlacedPoints : ILoadedPoints
         for (int part = 0; part < parts.Length; part++)
         {
             (int first, int rows) = (layout.FirstRow(part), layout.RowsOf(part));
-            PointSet range = parts.Length == 1 ? Points : Points.Range(first, rows);
-            parts[part] = new DevicePoints(this, range, Points.IsWeighted ? _weights.SubView(first, rows) : _weights, values(part));
+            parts[part] = new DevicePoints(this, first, rows, Points.IsWeighted ? _weights.SubView(first, rows) : _weights, values(part));
         }
         return parts;
     }

@@ -6,8 +6,8 @@ namespace KMeansFast.Gpu;
 /// <summary>Values that pass through two buffers on the device, part by part: while kernels read one, the next part is copied into the other.</summary>
 /// <remarks>
 /// A copy goes in pieces through two page-locked buffers, each with a stream of its own: host threads fill one while the other is on its way. It runs on a
-/// thread of its own and not under the device's gate, and touches nothing that a step touches but the buffer that no step may read (see
-/// <see cref="DevicePoints.Acquire"/>). One copy runs at a time. Parts are foreseen in ascending order, the first after the last; any other order is right too.
+/// thread of its own and not under the device's gate, and touches nothing that a step touches but the buffer that no step reads any more (see
+/// <see cref="LentStep"/>). One copy runs at a time. Parts are foreseen in ascending order, the first after the last; any other order is right too.
 /// Streams need not wait for each other on the device: a host thread has just written what is copied and is there to wait.
 /// </remarks>
 internal sealed class StreamedValues : IDisposable

@@ -34,6 +34,16 @@ public sealed class GpuBackendTests
     }
 
     [Fact]
+    public void A_gpu_is_described_from_plain_facts()
+    {
+        BackendDevice h100 = CudaDevices.Describe(new CudaFacts("NVIDIA H100", 80L << 30, 9, 0, "12.8", 132));
+        Assert.Equal(("NVIDIA H100", "9.0", "12.8", 132, 80L << 30), (h100.Name, h100.ComputeCapability, h100.Driver, h100.ComputeUnits, h100.MemoryBytes));
+        Assert.Contains("kernels in PTX (sm_80 and later): can be loaded", h100.Kernels);
+        Assert.Contains("sums: on the device", h100.Kernels);
+        Assert.Contains("kernels in PTX (sm_80 and later): cannot be loaded", CudaDevices.Describe(new CudaFacts("T4", 15L << 30, 7, 5, "12.2", 40)).Kernels);
+    }
+
+    [Fact]
     public void A_device_without_generic_addresses_is_passed_over_with_the_reason()
     {
         Pocl.SkipUnlessThere();
@@ -169,7 +179,7 @@ public sealed class GpuBackendTests
         using PointSet points = PointSet.Allocate(5, dimensions, static (row, values) => values.Fill(row));
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
         var values = new float[5 * dimensions];
-        ((PlacedPoints)loaded).Parts[0].Acquire().CopyToCPU(values);
+        ((PlacedPoints)loaded).Parts[0].Values.CopyToCPU(values);
         for (int row = 0; row < 5; row++)
             Assert.Equal(-1, values.AsSpan(row * dimensions, dimensions).IndexOfAnyExcept((float)row));
     }

@@ -206,10 +206,10 @@ public sealed class StreamingTests
         var values = new float[5 * dimensions];
         foreach (int part in (int[])[0, 1, 0, 1, 1, 0])
         {
-            Span<float> got = values.AsSpan(0, parts[part].Points.Rows * dimensions);
+            Span<float> got = values.AsSpan(0, parts[part].Rows * dimensions);
             lock (parts[part].GpuDevice.Gate)
-                parts[part].Acquire().CopyToCPU(parts[part].GpuDevice.Accelerator.DefaultStream, got);
-            for (int row = 0; row < parts[part].Points.Rows; row++)
+                parts[part].Values.CopyToCPU(parts[part].GpuDevice.Accelerator.DefaultStream, got);
+            for (int row = 0; row < parts[part].Rows; row++)
                 Assert.Equal(-1, got.Slice(row * dimensions, dimensions).IndexOfAnyExcept((part * 5f) + row));
         }
     }
@@ -224,9 +224,8 @@ public sealed class StreamingTests
     private static long MemoryFor(GpuBackend backend, TestCase testCase, int parts)
     {
         using ILoadedPoints loaded = backend.Load(testCase.Points, new ExecutionOptions());
-        GpuDevice device = ((PlacedPoints)loaded).GpuDevice;
         var layout = new Layout(testCase.Rows, (testCase.Rows + parts - 1) / parts, Streamed: true);
-        return layout.Needs(testCase.Dimensions, rows => LloydStep.NeedsOf(device, rows, testCase.Dimensions, testCase.Clusters)).Total
+        return layout.Needs(testCase.Dimensions, rows => LloydStep.Needs(new DevicePoints((PlacedPoints)loaded, 0, rows, default, static () => default), testCase.Clusters)).Total
             + (sizeof(float) * Math.Max(1, testCase.Points.Weights.Length));
     }
 

@@ -16,9 +16,9 @@ internal sealed record FoundDevices(Context? Context, IReadOnlyList<FoundDevice>
 /// <summary>A device that can be used, and what the backend has to know of it.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Description">What users see.</param>
-/// <param name="Tile">The shape of the groups of threads that suits it.</param>
+/// <param name="Tile">The one shape of tile that it can have; null where there is a choice (<see cref="Tuning.Shape"/>).</param>
 /// <param name="GroupSize">Threads in groups of kernels without a tile: a power of two.</param>
-internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape Tile, int GroupSize)
+internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape? Tile, int GroupSize)
 {
     /// <summary>Bytes that may be used at most; 0 leaves it to the driver to say what is free.</summary>
     public long MemoryLimit { get; init; }
@@ -35,19 +35,15 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
+    /// <summary>Which kernels run on such a device, and what is left to the host: a line for each, for people.</summary>
+    public static IReadOnlyList<string> Kernels(string tiles, bool takesPtx, bool reduces) =>
+    [
+        $"scores: float32, {tiles}",
+        takesPtx ? "kernels in PTX (sm_80 and later): can be loaded" : "kernels in PTX (sm_80 and later): cannot be loaded",
+        reduces ? "sums: on the device" : "sums: on the host (no binary64 or no 64-bit atomics)",
+        "uncertain rows: candidates on the device, canonical distances on the host",
+    ];
+
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }
-}
-
-/// <summary>The shapes of tiles that kernels are compiled for.</summary>
-internal enum TileShape
-{
-    /// <summary><see cref="LargeTile"/>.</summary>
-    Large,
-
-    /// <summary><see cref="MediumTile"/>.</summary>
-    Medium,
-
-    /// <summary><see cref="SmallTile"/>.</summary>
-    Small,
 }
