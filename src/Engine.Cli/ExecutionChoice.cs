@@ -38,7 +38,7 @@ internal sealed class ExecutionChoice
     public ExecutionOptions Of(ParseResult parsed)
     {
         int? device = parsed.GetValue(_device);
-        int[]? devices = parsed.GetValue(_devices);
+        int[]? devices = parsed.GetResult(_devices) is null ? null : parsed.GetValue(_devices);
         if (device is not null && devices is not null)
             throw new UsageException($"--device {device} and --devices {string.Join(',', devices)}: one of the two says where to compute.");
         return new ExecutionOptions

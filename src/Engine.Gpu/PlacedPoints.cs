@@ -80,9 +80,11 @@ internal sealed class PlacedPoints : ILoadedPoints
             ThrowIfDisposed();
             if (_openSteps == 0)
                 Place(LayoutFor(algorithm, clusters, $"{clusters:N0} clusters of {Points.Rows:N0} × {Points.Dimensions:N0} points"));
+            // Bounds for all parts or for none: the first parts' would take the room that the last parts need to be there at all.
+            bool bounds = _parts.Length == 1 || GpuDevice.Fits(NeedsOfBoundedParts(clusters));
             IStep step = _parts.Length == 1
-                ? OpenPart(_parts[0], algorithm, clusters)
-                : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters), concurrently: false);
+                ? OpenPart(_parts[0], algorithm, clusters, bounds)
+                : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters, bounds), concurrently: false);
             _openSteps++;
             return new OpenStep(this, step);
         }
@@ -106,10 +108,18 @@ internal sealed class PlacedPoints : ILoadedPoints
         }
     }
 
-    private IStep OpenPart(DevicePoints part, string algorithm, int clusters)
+    private IStep OpenPart(DevicePoints part, string algorithm, int clusters, bool mayKeepBounds)
     {
-        var step = new LloydStep(part, algorithm, clusters);
+        var step = new LloydStep(part, algorithm, clusters, mayKeepBounds);
         return _streamed is null ? step : new LentStep(step, GpuDevice);
+    }
+
+    private DeviceMemory.Needs NeedsOfBoundedParts(int clusters)
+    {
+        DeviceMemory.Needs needs = default;
+        foreach (DevicePoints part in _parts)
+            needs = needs.And(RowBounds.Needs(LloydStep.Needs(part, clusters), part.Rows, clusters));
+        return needs;
     }
 
     // The layout there is, if a step of so many clusters fits beside it and values need not be streamed that could be resident; otherwise the best there is.

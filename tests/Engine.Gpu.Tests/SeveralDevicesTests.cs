@@ -62,12 +62,12 @@ public sealed class SeveralDevicesTests
     [Fact]
     public void Memory_comes_back_on_every_device_also_where_one_has_too_little()
     {
-        PointSet points = PointSet.FromRows(Generate.Uniform(9, 2000 * 32), 2000, 32);
-        using GpuBackend backend = IlgpuCpu(2, (i, device) => device with { MemoryLimit = i == 0 ? 1_000_000 : 20_000 });
+        PointSet points = PointSet.FromRows(Generate.Uniform(9, 20_000 * 32), 20_000, 32);
+        using GpuBackend backend = IlgpuCpu(2, (i, device) => device with { MemoryLimit = i == 0 ? 10_000_000 : 20_000 });
         for (int repeat = 0; repeat < 3; repeat++)
         {
             Assert.Throws<BackendUnavailableException>(() => backend.Load(points, new ExecutionOptions { Devices = [0, 1] }));
-            Assert.Equal((1_000_000, 20_000), (backend.FreeMemory(0), backend.FreeMemory(1)));
+            Assert.Equal((10_000_000, 20_000), (backend.FreeMemory(0), backend.FreeMemory(1)));
         }
         Assert.Throws<ArgumentOutOfRangeException>(() => backend.FreeMemory(2));
     }

@@ -29,7 +29,8 @@ internal sealed class LloydStep : IStep
     /// <param name="rows">The rows.</param>
     /// <param name="algorithm"><c>lloyd</c>, <c>hamerly</c>, or <c>auto</c>: bounds where they fit, which rest while they do not pay.</param>
     /// <param name="clusters">k.</param>
-    public LloydStep(IDeviceRows rows, string algorithm, int clusters)
+    /// <param name="mayKeepBounds">Whether <c>auto</c> may have bounds: not where other steps still need the room.</param>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, bool mayKeepBounds = true)
     {
         _rows = rows;
         _device = rows.GpuDevice;
@@ -38,7 +39,7 @@ internal sealed class LloydStep : IStep
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
         DeviceMemory.Needs needs = Needs(rows, clusters);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
-        if (_isAuto && !_device.Fits(withBounds))
+        if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
         {
             hasBounds = false;
             _reason = "auto: no room for bounds on the device";
