@@ -191,6 +191,7 @@ public sealed class KMeans : IDisposable
                         Device = loaded.Device,
                         Algorithm = step.Algorithm,
                         AlgorithmReason = step.AlgorithmReason,
+                        SeedingReason = loaded.SeedingReason,
                         ResolvedRows = resolved,
                         Distances = distances,
                         Verified = options.Verify,

@@ -24,5 +24,10 @@ internal sealed class DevicePoints(PlacedPoints owner, int first, int rows, Arra
 
     public ArrayView<float> Weights => weights;
 
+    /// <summary>The values are in use until <see cref="Release"/>: they stay where they are. Under the device's gate.</summary>
+    public void Hold() => owner.Hold();
+
+    public void Release() => owner.Release();
+
     public void ThrowIfDisposed() => owner.ThrowIfDisposed();
 }

@@ -60,6 +60,9 @@ public sealed class GpuBackend : IBackend
     /// <summary>Another loader of PTX than the device's own, for tests: one that executes it on the host.</summary>
     internal Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
+    /// <summary>Other canonical distances than the device's own, for tests.</summary>
+    internal Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
+
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
 
@@ -184,6 +187,7 @@ public sealed class GpuBackend : IBackend
         StreamedRows = StreamedRows,
         Tile = Tile ?? device.Tile,
         PtxLoader = PtxLoader ?? device.PtxLoader,
+        CanonicalRows = CanonicalRows ?? device.CanonicalRows,
         ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
     };
 }

@@ -19,7 +19,7 @@ internal sealed class PlacedPoints : ILoadedPoints
     private Layout? _layout;
     private DevicePoints[] _parts = [];
     private StreamedValues? _streamed;
-    private int _openSteps;
+    private int _users;
     private bool _disposed;
 
     private PlacedPoints(GpuDevice device, PointSet points, int threads)
@@ -34,6 +34,8 @@ internal sealed class PlacedPoints : ILoadedPoints
     public PointSet Points { get; }
 
     public string Device => _layout is { Streamed: true } ? $"{GpuDevice.Name} (streamed in {_layout.Parts:N0} parts)" : GpuDevice.Name;
+
+    public string? SeedingReason { get; private set; }
 
     public GpuDevice GpuDevice { get; }
 
@@ -71,6 +73,22 @@ internal sealed class PlacedPoints : ILoadedPoints
         return loaded;
     }
 
+    public INearestCentres OpenCentres(int first, int together, int threads)
+    {
+        lock (GpuDevice.Gate)
+        {
+            ThrowIfDisposed();
+            DeviceSeeding? centres = null;
+            string reason = "on the host: the points are in parts on the device";
+            if (_parts.Length == 1 && _streamed is null)
+                centres = DeviceSeeding.TryOpen(_parts[0], first, together, out reason);
+            SeedingReason = reason;
+            if (centres is not null)
+                return centres;
+        }
+        return INearestCentres.OnHost(Points, first, together, threads);
+    }
+
     public IStep Open(string algorithm, int clusters)
     {
         _ = AlgorithmCatalog.Find(GpuBackend.Catalog, algorithm);
@@ -78,16 +96,30 @@ internal sealed class PlacedPoints : ILoadedPoints
         lock (GpuDevice.Gate)
         {
             ThrowIfDisposed();
-            if (_openSteps == 0)
+            if (_users == 0)
                 Place(LayoutFor(algorithm, clusters, $"{clusters:N0} clusters of {Points.Rows:N0} × {Points.Dimensions:N0} points"));
             // Bounds for all parts or for none: the first parts' would take the room that the last parts need to be there at all.
             bool bounds = _parts.Length == 1 || GpuDevice.Fits(NeedsOfBoundedParts(clusters));
             IStep step = _parts.Length == 1
                 ? OpenPart(_parts[0], algorithm, clusters, bounds)
                 : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters, bounds), concurrently: false);
-            _openSteps++;
+            _users++;
             return new OpenStep(this, step);
         }
+    }
+
+    /// <summary>One more user of the values, for whom they stay where they are.</summary>
+    public void Hold()
+    {
+        lock (GpuDevice.Gate)
+            _users++;
+    }
+
+    /// <summary>One user less.</summary>
+    public void Release()
+    {
+        lock (GpuDevice.Gate)
+            _users--;
     }
 
     /// <summary>Throws if the points or their device are gone.</summary>
@@ -221,12 +253,6 @@ internal sealed class PlacedPoints : ILoadedPoints
         _weightMemory.Free();
     }
 
-    private void Closed()
-    {
-        lock (GpuDevice.Gate)
-            _openSteps--;
-    }
-
     private void RefuseSubnormals()
     {
         for (int i = 0; i < Points.Rows; i++)
@@ -266,7 +292,7 @@ internal sealed class PlacedPoints : ILoadedPoints
             if (Interlocked.Exchange(ref _closed, true))
                 return;
             inner.Dispose();
-            points.Closed();
+            points.Release();
         }
     }
 }

@@ -66,4 +66,9 @@ internal static class Tuning
         ( > 128, <= 64) => TileShape.Resident,
         _ => TileShape.Large,
     };
+
+    /// <summary>
+    /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
+    /// </summary>
+    public const int SeedingDistances = 1 << 25;
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;
 
 namespace KMeansFast.Gpu.Tests;
@@ -43,15 +44,17 @@ internal static unsafe partial class Pocl
     }
 
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
-    public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, int streamedRows = 0, int copies = 1) => new(
+    public static GpuBackend Backend(
+        TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
         () => Missing is null ? Repeat(OpenClDevices.Find(AnnounceGenericAddressSpace), copies) : FoundDevices.None(Missing))
-    {
-        Tile = tile,
-        ReduceOnHost = reduceOnHost,
-        MemoryLimit = memoryLimit,
-        StreamedRows = streamedRows,
-    };
+        {
+            Tile = tile,
+            ReduceOnHost = reduceOnHost,
+            MemoryLimit = memoryLimit,
+            StreamedRows = streamedRows,
+            CanonicalRows = canonical,
+        };
 
     // The first device several times, as a machine with several has them.
     private static FoundDevices Repeat(FoundDevices found, int copies) =>

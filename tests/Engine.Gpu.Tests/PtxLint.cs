@@ -45,7 +45,7 @@ internal static partial class PtxLint
         if (sharedWideLoads > 0)
         {
             Check(ptx.Contains("ld.global.v4.f32", StringComparison.Ordinal), "global memory is not read in words of 128 bits");
-            // The inner loop's only accesses, unrolled.
+            // The inner loop's only accesses.
             int found = Count(ptx, "ld.shared.v4.f32");
             Check(found == sharedWideLoads, $"the inner loop has {found} reads of 128 bits; expected {sharedWideLoads}");
         }

@@ -218,7 +218,7 @@ public sealed class StreamingTests
         new("ilgpu-cpu", DeviceKind.Emulated, "", IlgpuCpuDevices.Find) { MemoryLimit = limit, StreamedRows = streamedRows };
 
     private static GpuBackend OnPocl(long? limit = null, int streamedRows = 0, bool reduceOnHost = false, TileShape? tile = null) =>
-        Pocl.Backend(tile, reduceOnHost, limit, streamedRows);
+        Pocl.Backend(tile, reduceOnHost, limit, streamedRows: streamedRows);
 
     // The bytes of a device on which a case just fits, streamed in so many parts.
     private static long MemoryFor(GpuBackend backend, TestCase testCase, int parts)

@@ -47,6 +47,15 @@ public interface ILoadedPoints : IDisposable
     /// <exception cref="ArgumentException">The algorithm is not in the catalog; the message lists those that are.</exception>
     /// <exception cref="MemoryLimitException">The algorithm needs more memory than <see cref="ExecutionOptions.Memory"/> allows; the message says how much.</exception>
     IStep Open(string algorithm, int clusters);
+
+    /// <summary>All rows around one of them, for D² sampling. By default the host computes; the rows drawn are the same wherever it is.</summary>
+    /// <param name="first">The first centre, a row.</param>
+    /// <param name="together">The most rows that are to be drawn, or joined in one pass, at once; at least 1.</param>
+    /// <param name="threads">Host threads; 0 is one for each processor.</param>
+    INearestCentres OpenCentres(int first, int together, int threads) => INearestCentres.OnHost(Points, first, together, threads);
+
+    /// <summary>Where the latest <see cref="OpenCentres"/> computes and why there, where a backend has the choice; null where it is always the host.</summary>
+    string? SeedingReason => null;
 }
 
 /// <summary>

@@ -99,10 +99,10 @@ internal sealed class LloydStep : IStep
             int uncertain = counts[Counter.Uncertain];
             int moved = counts[Counter.Moved];
             _bounds?.End(scored);
-            (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
-            _reduction.Follow(_state);
             // Rows that were passed over have no distance.
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
+            (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
+            _reduction.Follow(_state);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
         }
     }

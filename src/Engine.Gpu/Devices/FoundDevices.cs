@@ -35,6 +35,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
+    /// <summary>Makes what computes canonical distances there, if not kernels in PTX: for tests.</summary>
+    public Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
+
     /// <summary>Which kernels run on such a device, and what is left to the host: a line for each, for people.</summary>
     public static IReadOnlyList<string> Kernels(string tiles, bool takesPtx, bool reduces) =>
     [
@@ -42,6 +45,7 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
         takesPtx ? "kernels in PTX (sm_80 and later): can be loaded" : "kernels in PTX (sm_80 and later): cannot be loaded",
         reduces ? "sums: on the device" : "sums: on the host (no binary64 or no 64-bit atomics)",
         "uncertain rows: candidates on the device, canonical distances on the host",
+        takesPtx && reduces ? "seeding: on the device" : "seeding: on the host",
     ];
 
     /// <summary>Whether it takes subnormal numbers for zero.</summary>

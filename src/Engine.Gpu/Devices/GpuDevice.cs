@@ -16,6 +16,7 @@ internal sealed class GpuDevice : IDisposable
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
     private long _reserved;
+    private SeedingKernels? _seeding;
     private bool _disposed;
 
     private GpuDevice(FoundDevice found, Accelerator accelerator)
@@ -23,6 +24,7 @@ internal sealed class GpuDevice : IDisposable
         _found = found;
         Accelerator = accelerator;
         Ptx = found.PtxLoader?.Invoke(accelerator);
+        CanonicalRows = found.CanonicalRows?.Invoke(accelerator) ?? (Ptx is null ? null : new PtxCanonicalRows(Ptx));
     }
 
     /// <summary>Serialises the work of all threads on this device.</summary>
@@ -46,6 +48,12 @@ internal sealed class GpuDevice : IDisposable
 
     /// <summary>Loads kernels written in PTX; null where the device takes none.</summary>
     public IPtxLoader? Ptx { get; }
+
+    /// <summary>Canonical distances on the device; null where it has no arithmetic that compilers leave alone.</summary>
+    public ICanonicalRows? CanonicalRows { get; }
+
+    /// <summary>The kernels of seeding, compiled when first asked for. Under the gate.</summary>
+    public SeedingKernels Seeding => _seeding ??= SeedingKernels.Load(Accelerator);
 
     public string Name => _found.Description.Name;
 
@@ -86,10 +94,10 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    /// <summary>The kernels that score this many clusters and dimensions, and rows that may be read in fours or not.</summary>
+    /// <summary>The kernels that score this many clusters and dimensions.</summary>
     public TileKernels Tiles(int clusters, int dimensions)
     {
-        TileShape shape = _found.Tile ?? Tuning.Shape(clusters, dimensions);
+        TileShape shape = _found.Tile is { } only && TileKernels.Holds(only, dimensions) ? only : Tuning.Shape(clusters, dimensions);
         if (!_tiles.TryGetValue(shape, out TileKernels? kernels))
             _tiles[shape] = kernels = Compile(() => TileKernels.Load(Accelerator, shape));
         return kernels;
@@ -173,6 +181,7 @@ internal sealed class GpuDevice : IDisposable
             foreach (IDisposable worker in Background.ToArray())
                 worker.Dispose();
             Pool.Trim();
+            CanonicalRows?.Dispose();
             Accelerator.Dispose();
         }
     }

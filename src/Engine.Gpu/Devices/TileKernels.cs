@@ -15,6 +15,14 @@ internal sealed record TileKernels(
     Action<AcceleratorStream, KernelConfig, AssignArguments> Assign,
     Action<AcceleratorStream, KernelConfig, CandidatesArguments> Candidates)
 {
+    /// <summary>Whether a shape can score points of so many dimensions.</summary>
+    public static bool Holds(TileShape shape, int dimensions) => shape switch
+    {
+        TileShape.Resident => dimensions <= ResidentTile.ResidentDimensions,
+        TileShape.Shallow => dimensions <= ShallowTile.ResidentDimensions,
+        _ => true,
+    };
+
     public static TileKernels Load(Accelerator accelerator, TileShape shape) => shape switch
     {
         TileShape.Large => Load<LargeTile>(accelerator),

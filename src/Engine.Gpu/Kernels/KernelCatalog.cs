@@ -17,6 +17,9 @@ internal sealed record KernelEntry(string Name, MethodInfo Method, int Threads, 
 /// <summary>Every kernel of this assembly in every shape that is used; a test translates each and reads the result.</summary>
 internal static class KernelCatalog
 {
+    // Two fours of rows and two of clusters: a dimension of the inner loop.
+    private const int Loads = 4;
+
     public static IReadOnlyList<KernelEntry> All { get; } =
     [
         .. Tiled<LargeTile>(),
@@ -31,14 +34,25 @@ internal static class KernelCatalog
         new("Bounds", new Action<BoundsArguments>(BoundsKernel.Run).Method, Tuning.GroupSize, 0, false),
         new("Update in global memory", new Action<UpdateArguments>(UpdateKernel<GlobalSums>.Run).Method, Tuning.GroupSize, 0, true),
         new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
+        .. Seeding(),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
-        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads<TTile>(), false),
-        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads<TTile>(), false),
+        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
+        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
     ];
 
-    // Two fours of rows and two of clusters for each dimension of a slab: the inner loop, unrolled.
-    private static int Loads<TTile>() where TTile : struct, ITile => 4 * TTile.Depth;
+    private static KernelEntry[] Seeding() =>
+    [
+        new("SeedingDraw", new Action<SeedingDrawArguments>(SeedingDrawKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGains", new Action<SeedingGainsArguments>(SeedingGainsKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGather", new Action<SeedingGatherArguments>(SeedingGatherKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGrid", new Action<SeedingArguments>(SeedingGridKernel.Run).Method, 1, 0, true),
+        new("SeedingJoin", new Action<SeedingJoinArguments>(SeedingJoinKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingLargest", new Action<SeedingArguments>(SeedingLargestKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSample", new Action<SeedingSampleArguments>(SeedingSampleKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSum", new Action<SeedingArguments>(SeedingSumKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingWeights", new Action<SeedingWeightsArguments>(SeedingWeightsKernel.Run).Method, Tuning.GroupSize, 0, true),
+    ];
 }

@@ -19,10 +19,10 @@ internal interface IScoreSink<TSelf> where TSelf : struct
 /// staged through shared memory a slab of dimensions at a time (the blocked matrix product of any GPU text book).
 /// </summary>
 /// <remarks>
-/// While a slab is multiplied, the next one is on its way from global memory to registers; it is stored to the other half of the buffer, and one barrier
-/// separates slabs. Every dot product is one float32 chain in ascending order of dimensions, fused or not: d roundings at most on the way of any product.
-/// Thread (r, c) owns rows 4r…4r+3 and 4r+half…, clusters 4c…4c+3 and 4c+half…, so that neighbours read neighbouring 128-bit words. Unrolled by
-/// hand: ILGPU does not. No warp intrinsics, no dynamic shared memory, no assumption on the width of a warp: the same source is right on CUDA, OpenCL and the host.
+/// While a slab is multiplied, the next one lies in the other half of the buffer, and the one after it is on its way from global memory to registers; one
+/// barrier separates slabs. Every dot product is one float32 chain in ascending order of dimensions, fused or not: d roundings at most on the way of any product.
+/// Thread (r, c) owns rows 4r…4r+3 and 4r+half…, clusters 4c…4c+3 and 4c+half…, so that neighbours read neighbouring 128-bit words.
+/// No warp intrinsics, no dynamic shared memory, no assumption on the width of a warp: the same source is right on CUDA, OpenCL and the host.
 /// </remarks>
 internal static class ScoreTile<TTile> where TTile : struct, ITile
 {
@@ -74,11 +74,13 @@ internal static class ScoreTile<TTile> where TTile : struct, ITile
         int r = Group.IdxX / TTile.ClusterThreads;
         int c = Group.IdxX - (r * TTile.ClusterThreads);
         var starts = RowStarts.Of(a, rows, firstRow);
-        Slab slab = LoadPoints(a, starts, 0, default);
-        slab = LoadCentroids(a, 0, 0, slab);
+        Slab slab = LoadCentroids(a, 0, 0, LoadPoints(a, starts, 0, default));
         StorePoints<TSink>(slab, stage.Cast<float>(), 0, isFirst: true, norms);
         StoreCentroids(slab, stage, 0);
-        Group.Barrier();
+        // The slab that registers hold: the next to be stored.
+        int nextDimension = TTile.Depth < a.PaddedDimensions ? TTile.Depth : 0;
+        int nextCluster = nextDimension > 0 ? 0 : Clusters;
+        slab = Load(a, starts, nextCluster, nextDimension, slab);
 
         int half = 0;
         for (int firstCluster = 0; firstCluster < a.PaddedClusters; firstCluster += Clusters)
@@ -86,34 +88,41 @@ internal static class ScoreTile<TTile> where TTile : struct, ITile
             DotProducts dots = default;
             for (int l = 0; l < a.PaddedDimensions; l += TTile.Depth)
             {
-                int nextDimension = l + TTile.Depth;
-                int nextCluster = firstCluster;
-                if (nextDimension >= a.PaddedDimensions)
+                // This slab has been stored, and the one before it multiplied, by all.
+                Group.Barrier();
+                if (nextCluster < a.PaddedClusters)
                 {
-                    nextDimension = 0;
-                    nextCluster += Clusters;
+                    if (nextCluster == 0)
+                        StorePoints<TSink>(slab, stage.Cast<float>(), PointSlab(nextDimension, 1 - half), isFirst: false, norms);
+                    else if (TTile.ResidentDimensions == 0)
+                        StorePoints<WithoutSquares>(slab, stage.Cast<float>(), PointSlab(nextDimension, 1 - half), isFirst: false, norms);
+                    StoreCentroids(slab, stage, 1 - half);
+                    nextDimension += TTile.Depth;
+                    if (nextDimension >= a.PaddedDimensions)
+                    {
+                        nextDimension = 0;
+                        nextCluster += Clusters;
+                    }
+                    slab = Load(a, starts, nextCluster, nextDimension, slab);
                 }
-                bool isMore = nextCluster < a.PaddedClusters;
-                bool needsPoints = isMore && (TTile.ResidentDimensions == 0 || nextCluster == 0);
-                if (needsPoints)
-                    slab = LoadPoints(a, starts, nextDimension, slab);
-                if (isMore)
-                    slab = LoadCentroids(a, nextCluster, nextDimension, slab);
                 dots = Multiply(dots, stage, (PointSlab(l, half) / 4) + r, FirstCentroid + (half * CentroidFours) + c);
                 half = 1 - half;
-                if (needsPoints && nextCluster == 0)
-                    StorePoints<TSink>(slab, stage.Cast<float>(), PointSlab(nextDimension, half), isFirst: false, norms);
-                else if (needsPoints)
-                    StorePoints<WithoutSquares>(slab, stage.Cast<float>(), PointSlab(nextDimension, half), isFirst: false, norms);
-                if (isMore)
-                    StoreCentroids(slab, stage, half);
-                Group.Barrier();
             }
             int low = firstCluster + (c * 4);
             int high = low + (TTile.ClusterThreads * 4);
             sink = sink.Take(dots, a.HalfNorms[low / 4], a.HalfNorms[high / 4], low, high);
         }
+        Group.Barrier();
         return sink;
+    }
+
+    private static Slab Load(in ScoreArguments a, RowStarts starts, int firstCluster, int firstDimension, Slab slab)
+    {
+        if (firstCluster >= a.PaddedClusters)
+            return slab;
+        if (TTile.ResidentDimensions == 0 || firstCluster == 0)
+            slab = LoadPoints(a, starts, firstDimension, slab);
+        return LoadCentroids(a, firstCluster, firstDimension, slab);
     }
 
     // Where a slab of points lies, in floats.
@@ -194,25 +203,18 @@ internal static class ScoreTile<TTile> where TTile : struct, ITile
             stage[at + (3 * Threads)] = slab.Centroids3;
     }
 
-    // Adds the products of a slab to the thread's 64 dot products.
-    private static DotProducts Multiply(DotProducts sums, ArrayView<Float4> stage, int x, int y)
+    // Adds the products of a slab to the thread's 64 dot products. A loop on purpose: of an unrolled one ILGPU gathers the products of each sum, so that the operands of all
+    // dimensions wait in registers together. In a loop they are used dimension by dimension, and the driver's compiler may unroll it, as the constant count invites.
+    private static DotProducts Multiply(DotProducts sums, ArrayView<Float4> stage, long x, long y)
     {
-        sums = MultiplyFour(sums, stage, x, y);
-        if (TTile.Depth > 4)
-            sums = MultiplyFour(sums, stage, x + PointStride, y + Clusters);
+        for (int l = 0; l < TTile.Depth; l++)
+        {
+            sums = DotProducts.MultiplyAdd(sums, stage[x], stage[x + TTile.RowThreads], stage[y], stage[y + TTile.ClusterThreads]);
+            x += PointStride / 4;
+            y += Clusters / 4;
+        }
         return sums;
     }
-
-    private static DotProducts MultiplyFour(DotProducts sums, ArrayView<Float4> stage, int x, int y)
-    {
-        sums = MultiplyOne(sums, stage, x, y);
-        sums = MultiplyOne(sums, stage, x + (PointStride / 4), y + (Clusters / 4));
-        sums = MultiplyOne(sums, stage, x + (2 * (PointStride / 4)), y + (2 * (Clusters / 4)));
-        return MultiplyOne(sums, stage, x + (3 * (PointStride / 4)), y + (3 * (Clusters / 4)));
-    }
-
-    private static DotProducts MultiplyOne(DotProducts sums, ArrayView<Float4> stage, int x, int y) =>
-        DotProducts.MultiplyAdd(sums, stage[x], stage[x + TTile.RowThreads], stage[y], stage[y + TTile.ClusterThreads]);
 
     // x̂ = x·Scale − Shift. Scaling by a power of two is exact, so a fused operation rounds the same.
     private static Float4 Load(in ScoreArguments a, long start, int l)

@@ -83,7 +83,7 @@ internal sealed partial class PtxDecoder
             if (toIntegral)
                 value = ToIntegral(value, mode);
             if (saturates)
-                value = double.IsNaN(value) ? 0 : Math.Clamp(value, 0, 1);
+                value = value > 0 ? Math.Min(value, 1) : 0;
             return to.Name switch
             {
                 "f64" => D(value),

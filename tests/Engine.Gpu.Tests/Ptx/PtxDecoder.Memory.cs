@@ -202,8 +202,10 @@ internal sealed unsafe partial class PtxDecoder
     {
         TakeAny("relaxed", "acquire", "release", "acq_rel");
         TakeAny("cta", "gpu", "sys");
-        bool isShared = NeedAny("global", "shared") is "shared";
+        // The ISA has the space first; ILGPU writes it after the operation, and NVIDIA's assembler takes it.
+        string? space = TakeAny("global", "shared");
         string operation = returns ? NeedAny("add", "min", "max", "exch", "cas", "and", "or", "xor", "inc", "dec") : NeedAny("add", "min", "max", "and", "or", "xor", "inc", "dec");
+        bool isShared = (space ?? NeedAny("global", "shared")) is "shared";
         PtxType type = operation switch
         {
             "add" => NeedType("u32", "s32", "u64", "f32", "f64"),

@@ -26,9 +26,8 @@ internal sealed unsafe partial class PtxDecoder
         int d = Target(target is PtxPairOperand pair ? pair.First : target, PtxType.B32);
         int p = target is PtxPairOperand { Second: var second } ? Target(second, PtxType.Predicate) : -1;
         (int a, int b, int c, int members) = (Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32), Source(PtxType.B32));
-        return (w, lanes) =>
+        return InParties(members, (w, lanes) =>
         {
-            Parties(w, members, lanes);
             Span<ulong> before = stackalloc ulong[32];
             w.Values.AsSpan(a * 32, 32).CopyTo(before);
             Span<ulong> values = w.Values;
@@ -50,7 +49,7 @@ internal sealed unsafe partial class PtxDecoder
                 if (p >= 0)
                     values[(p * 32) + lane] = valid ? 1UL : 0;
             }
-        };
+        });
     }
 
     private PtxAction Vote()
@@ -62,9 +61,8 @@ internal sealed unsafe partial class PtxDecoder
         int d = Target(isBallot ? PtxType.B32 : PtxType.Predicate);
         (int a, ulong flip) = SourcePredicate();
         int members = Source(PtxType.B32);
-        return (w, lanes) =>
+        return Together(members, (w, lanes) =>
         {
-            Members(w, members, lanes);
             uint ballot = (w.Lanes(a) ^ (flip != 0 ? uint.MaxValue : 0)) & lanes;
             Spread(w, d, lanes, mode switch
             {
@@ -73,7 +71,7 @@ internal sealed unsafe partial class PtxDecoder
                 "any" => ballot != 0 ? 1UL : 0,
                 _ => ballot == lanes || ballot == 0 ? 1UL : 0,
             });
-        };
+        });
     }
 
     private PtxAction ActiveMask()
@@ -90,15 +88,14 @@ internal sealed unsafe partial class PtxDecoder
         PtxType type = operation is "and" or "or" or "xor" ? NeedType("b32") : NeedType("s32", "u32");
         (int d, int a, int members) = (Target(type), Source(type), Source(PtxType.B32));
         Func<ulong, ulong, ulong, ulong> change = Change(operation, type);
-        return (w, lanes) =>
+        return Together(members, (w, lanes) =>
         {
-            Members(w, members, lanes);
             int first = BitOperations.TrailingZeroCount(lanes);
             ulong result = w.Values[(a * 32) + first];
             for (uint left = lanes & (lanes - 1); left != 0; left &= left - 1)
                 result = change(result, w.Values[(a * 32) + BitOperations.TrailingZeroCount(left)], 0);
             Spread(w, d, lanes, result);
-        };
+        });
     }
 
     private PtxAction Match()
@@ -107,9 +104,8 @@ internal sealed unsafe partial class PtxDecoder
         Need("sync");
         PtxType type = NeedType("b32", "b64");
         (int d, int a, int members) = (Target(PtxType.B32), Source(type), Source(PtxType.B32));
-        return (w, lanes) =>
+        return Together(members, (w, lanes) =>
         {
-            Members(w, members, lanes);
             Span<ulong> values = stackalloc ulong[32];
             w.Values.AsSpan(a * 32, 32).CopyTo(values);
             for (uint left = lanes; left != 0; left &= left - 1)
@@ -120,7 +116,7 @@ internal sealed unsafe partial class PtxDecoder
                     same |= values[i] == values[lane] ? 1u << i : 0;
                 w.Values[(d * 32) + lane] = same & lanes;
             }
-        };
+        });
     }
 
     private static void Spread(PtxWarp warp, int row, uint lanes, ulong value)
@@ -144,9 +140,8 @@ internal sealed unsafe partial class PtxDecoder
         Need("b16");
         int[] targets = Vector(count, PtxType.B32, isTarget: true);
         AddressOf addressOf = Address(isShared: true);
-        return (w, lanes) =>
+        return ByAll((w, lanes) =>
         {
-            AllLanes(lanes);
             ushort** rows = stackalloc ushort*[32];
             for (int i = 0; i < 8 * count; i++)
                 rows[i] = (ushort*)w.Shared.Read(addressOf(w, i), 16, w.Index);
@@ -161,7 +156,7 @@ internal sealed unsafe partial class PtxDecoder
                         : rows[(8 * m) + (t >> 2)][pair] | (uint)rows[(8 * m) + (t >> 2)][pair + 1] << 16;
                 }
             }
-        };
+        });
     }
 
     private PtxAction MatrixProduct()
@@ -185,16 +180,9 @@ internal sealed unsafe partial class PtxDecoder
         int[] a = Vector(registersOfA, input, isTarget: false);
         int[] b = Vector(registersOfA / 2, input, isTarget: false);
         int[] c = Vector(4, PtxType.F32, isTarget: false);
-        return (w, lanes) =>
+        return ByAll((w, lanes) =>
         {
-            AllLanes(lanes);
             w.Matrices.Multiply(w.Values, element, depth, d, a, b, c);
-        };
-    }
-
-    private static void AllLanes(uint lanes)
-    {
-        if (lanes != uint.MaxValue)
-            throw new PtxException("it takes all lanes of the warp");
+        });
     }
 }

@@ -14,6 +14,7 @@ internal sealed partial class PtxDecoder
     private readonly string[] _modifiers;
     private readonly List<int> _reads = [];
     private readonly List<int> _writes = [];
+    private Func<PtxWarp, uint, bool>? _isComplete;
     private int _at = 1;
     private int _operand;
 
@@ -50,12 +51,13 @@ internal sealed partial class PtxDecoder
                 {
                     Need("sync");
                     int members = Source(PtxType.B32);
-                    run = (w, lanes) => Members(w, members, lanes);
+                    run = Together(members, static (_, _) => { });
                     break;
                 }
                 Need("sync");
                 Take("aligned");
                 flow = PtxFlow.Barrier;
+                _isComplete = static (w, lanes) => lanes == w.Live;
                 target = (int)Literal(0, 15);
                 break;
             default:
@@ -80,6 +82,7 @@ internal sealed partial class PtxDecoder
             GuardNegated = guard?.Negated ?? false,
             Reads = [.. _reads.Distinct()],
             Writes = [.. _writes.Distinct()],
+            IsComplete = _isComplete,
             Run = run,
         };
     }
@@ -238,23 +241,59 @@ internal sealed partial class PtxDecoder
         }
     };
 
-    /// <summary>The lanes that a warp-wide instruction names must be those that execute it.</summary>
-    private static void Members(PtxWarp warp, int row, uint lanes)
+    /// <summary>An instruction whose lanes must be those that its mask names, in each of them.</summary>
+    private PtxAction Together(int members, PtxAction run)
+    {
+        _isComplete = (w, lanes) => Missing(w, members, lanes) is null;
+        return (w, lanes) =>
+        {
+            if (Missing(w, members, lanes) is { } mask)
+                throw new PtxException($"the mask {mask.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+            run(w, lanes);
+        };
+    }
+
+    /// <summary>
+    /// As <see cref="Together"/>, but lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups
+    /// divide a warp.
+    /// </summary>
+    private PtxAction InParties(int members, PtxAction run)
+    {
+        _isComplete = (w, lanes) => Incomplete(w, members, lanes) is null;
+        return (w, lanes) =>
+        {
+            if (Incomplete(w, members, lanes) is { } mask)
+                throw new PtxException($"the mask {mask.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+            run(w, lanes);
+        };
+    }
+
+    /// <summary>An instruction that takes all lanes of the warp.</summary>
+    private PtxAction ByAll(PtxAction run)
+    {
+        _isComplete = static (_, lanes) => lanes == uint.MaxValue;
+        return (w, lanes) =>
+        {
+            if (lanes != uint.MaxValue)
+                throw new PtxException("it takes all lanes of the warp");
+            run(w, lanes);
+        };
+    }
+
+    // A full mask names lanes beyond those of the group and lanes that have ended, too.
+    private static uint? Missing(PtxWarp warp, int row, uint lanes)
     {
         for (uint left = lanes; left != 0; left &= left - 1)
         {
             uint members = (uint)warp.Values[(row * 32) + BitOperations.TrailingZeroCount(left)];
-            // Lanes that the mask names beyond those of the group are not there, and a full mask names them all the same.
-            if ((members & warp.Live) != lanes || (members & lanes) != lanes)
-                throw new PtxException($"the mask {members.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+            if ((members & warp.Live) != lanes)
+                return members;
         }
+        return null;
     }
 
-    /// <summary>
-    /// As <see cref="Members"/>, but lanes that execute together may belong to several masks, each of which stands for itself: how cooperative groups
-    /// divide a warp.
-    /// </summary>
-    private static void Parties(PtxWarp warp, int row, uint lanes)
+    // A mask of which not all lanes are here, or not all with the same mask.
+    private static uint? Incomplete(PtxWarp warp, int row, uint lanes)
     {
         ReadOnlySpan<ulong> masks = warp.Values.AsSpan(row * 32, 32);
         for (uint left = lanes; left != 0; left &= left - 1)
@@ -265,8 +304,9 @@ internal sealed partial class PtxDecoder
             for (uint others = members & lanes; others != 0; others &= others - 1)
                 areHere &= (uint)masks[BitOperations.TrailingZeroCount(others)] == members;
             if (!areHere)
-                throw new PtxException($"the mask {members.ToString("x8", CultureInfo.InvariantCulture)} names other lanes than those that are here");
+                return members;
         }
+        return null;
     }
 
     private static float F(ulong bits) => BitConverter.UInt32BitsToSingle((uint)bits);

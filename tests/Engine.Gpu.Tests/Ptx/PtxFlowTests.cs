@@ -105,6 +105,30 @@ public sealed class PtxFlowTests
         Assert.Equal([.. Enumerable.Range(0, 128).Select(static i => (uint)(127 - i))], results);
     }
 
+    /// <summary>As ILGPU lays out blocks: the body of a branch lies behind the end, and jumps back to a barrier.</summary>
+    [Fact]
+    public void Lanes_wait_at_a_barrier_for_those_that_are_elsewhere()
+    {
+        uint[] results = PtxProgram.Each(
+            """
+            mov.u32 %r20, 1;
+            setp.eq.u32 %p0, %r0, 3;
+            @%p0 bra RARE;
+            BACK:
+            bar.sync 0;
+            activemask.b32 %r2;
+            popc.b32 %r2, %r2;
+            add.u32 %r20, %r20, %r2;
+            bra END;
+            RARE:
+            add.u32 %r20, %r20, 100;
+            bra BACK;
+            END:
+            """,
+            threads: 48);
+        Assert.Equal([.. Enumerable.Range(0, 48).Select(static i => (i < 32 ? 33u : 17u) + (i == 3 ? 100u : 0))], results);
+    }
+
     [Fact]
     public void Groups_are_numbered_and_may_run_at_once()
     {

@@ -37,5 +37,8 @@ internal sealed class PtxInstruction
     /// <summary>Rows that are written after.</summary>
     public required int[] Writes { get; init; }
 
+    /// <summary>For what lanes do together: whether these are all that must be here. Lanes that come early wait for the others.</summary>
+    public Func<PtxWarp, uint, bool>? IsComplete { get; init; }
+
     public PtxAction? Run { get; init; }
 }

@@ -13,7 +13,8 @@ internal enum PtxWarpState
 
 /// <summary>
 /// 32 lanes with one row of values for each register. Lanes that stand at the lowest instruction run together, and the others wait there: so
-/// lanes that parted meet again as soon as the laggards have caught up, and loops cannot starve those who left them.
+/// lanes that parted meet again as soon as the laggards have caught up, and loops cannot starve those who left them. Where lanes do something
+/// together, those that come early wait, whatever lies in between: compilers put the rare side of a branch behind the place where it meets the other.
 /// </summary>
 internal sealed class PtxWarp
 {
@@ -27,6 +28,8 @@ internal sealed class PtxWarp
     private readonly int[] _committed = new int[32];
     private uint _live;
     private uint _active;
+    private uint _parked;
+    private bool _forced;
     private int _pc;
     private int _nextPc;
     private long _executed;
@@ -67,6 +70,7 @@ internal sealed class PtxWarp
     {
         _live = lanes == 32 ? uint.MaxValue : (1u << lanes) - 1;
         (_active, _pc, _nextPc, _executed) = (_live, 0, int.MaxValue, 0);
+        (_parked, _forced) = (0, false);
         State = PtxWarpState.Runs;
         _written.AsSpan().Clear();
         _copies.Clear();
@@ -130,12 +134,9 @@ internal sealed class PtxWarp
 
     private void Execute(PtxInstruction instruction)
     {
-        uint lanes = _active;
-        if (instruction.Guard >= 0)
-        {
-            Demand(instruction.Guard, lanes);
-            lanes &= Lanes(instruction.Guard) ^ (instruction.GuardNegated ? uint.MaxValue : 0);
-        }
+        if (_parked != 0)
+            Rejoin();
+        uint lanes = Guarded(instruction, _active);
         if (lanes != 0)
         {
             foreach (int row in instruction.Reads)
@@ -143,6 +144,12 @@ internal sealed class PtxWarp
                 if ((_written[row] & lanes) != lanes)
                     Demand(row, lanes);
             }
+            if (instruction.IsComplete is { } isComplete && !_forced && !isComplete(this, lanes))
+            {
+                Park();
+                return;
+            }
+            _forced = false;
         }
         switch (instruction.Flow)
         {
@@ -227,6 +234,66 @@ internal sealed class PtxWarp
         _copies.RemoveRange(kept, _copies.Count - kept);
     }
 
+    private uint Guarded(PtxInstruction instruction, uint lanes)
+    {
+        if (instruction.Guard < 0)
+            return lanes;
+        Demand(instruction.Guard, lanes);
+        return lanes & (Lanes(instruction.Guard) ^ (instruction.GuardNegated ? uint.MaxValue : 0));
+    }
+
+    // Lanes that wait for others at this instruction meet those that have come.
+    private void Rejoin()
+    {
+        for (uint left = _parked; left != 0; left &= left - 1)
+        {
+            int lane = BitOperations.TrailingZeroCount(left);
+            if (_pcs[lane] != _pc)
+                continue;
+            _parked &= ~(1u << lane);
+            _active |= 1u << lane;
+        }
+    }
+
+    // The lanes wait here, at an instruction for more lanes than these; the others go on.
+    private void Park()
+    {
+        _parked |= _active;
+        Choose();
+    }
+
+    // All lanes wait for others. Those that lack none go on; if all lack some, the first to run into its error says so.
+    private void Unpark()
+    {
+        int[] places = [.. Enumerable.Range(0, 32).Where(i => (_live >> i & 1) != 0).Select(i => _pcs[i]).Distinct().Order()];
+        foreach (int place in places)
+        {
+            PtxInstruction instruction = _module.Instructions[place];
+            uint here = At(place);
+            if (instruction.IsComplete!(this, Guarded(instruction, here)))
+            {
+                Resume(place, here);
+                return;
+            }
+        }
+        _forced = true;
+        Resume(places[0], At(places[0]));
+
+        uint At(int place)
+        {
+            uint here = 0;
+            for (uint left = _live; left != 0; left &= left - 1)
+                here |= _pcs[BitOperations.TrailingZeroCount(left)] == place ? left & (0 - left) : 0;
+            return here;
+        }
+
+        void Resume(int place, uint here)
+        {
+            (_pc, _nextPc, _active) = (place, int.MaxValue, here);
+            _parked &= ~here;
+        }
+    }
+
     private void Part(uint taken, int target)
     {
         for (int i = 0; i < 32; i++)
@@ -247,9 +314,15 @@ internal sealed class PtxWarp
     private void ChooseLowest()
     {
         (_pc, _nextPc, _active) = (int.MaxValue, int.MaxValue, 0);
-        for (uint left = _live; left != 0; left &= left - 1)
+        uint free = _live & ~_parked;
+        if (free == 0)
+        {
+            Unpark();
+            return;
+        }
+        for (uint left = free; left != 0; left &= left - 1)
             _pc = Math.Min(_pc, _pcs[BitOperations.TrailingZeroCount(left)]);
-        for (uint left = _live; left != 0; left &= left - 1)
+        for (uint left = free; left != 0; left &= left - 1)
         {
             int lane = BitOperations.TrailingZeroCount(left);
             if (_pcs[lane] == _pc)
