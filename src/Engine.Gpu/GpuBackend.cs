@@ -63,6 +63,9 @@ public sealed class GpuBackend : IBackend
     /// <summary>Other canonical distances than the device's own, for tests.</summary>
     internal Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
 
+    /// <summary>What scores are computed in, for tests and measurements.</summary>
+    internal Scores Scores { get; init; }
+
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
 
@@ -187,6 +190,7 @@ public sealed class GpuBackend : IBackend
         StreamedRows = StreamedRows,
         Tile = Tile ?? device.Tile,
         PtxLoader = PtxLoader ?? device.PtxLoader,
+        Scores = Scores,
         CanonicalRows = CanonicalRows ?? device.CanonicalRows,
         ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
     };

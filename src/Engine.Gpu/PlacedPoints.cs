@@ -98,11 +98,7 @@ internal sealed class PlacedPoints : ILoadedPoints
             ThrowIfDisposed();
             if (_users == 0)
                 Place(LayoutFor(algorithm, clusters, $"{clusters:N0} clusters of {Points.Rows:N0} × {Points.Dimensions:N0} points"));
-            // Bounds for all parts or for none: the first parts' would take the room that the last parts need to be there at all.
-            bool bounds = _parts.Length == 1 || GpuDevice.Fits(NeedsOfBoundedParts(clusters));
-            IStep step = _parts.Length == 1
-                ? OpenPart(_parts[0], algorithm, clusters, bounds)
-                : ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters, bounds), concurrently: false);
+            IStep step = _parts.Length == 1 ? OpenPart(_parts[0], algorithm, clusters, mayUseTensors: true, mayKeepBounds: true) : OpenParts(algorithm, clusters);
             _users++;
             return new OpenStep(this, step);
         }
@@ -140,18 +136,29 @@ internal sealed class PlacedPoints : ILoadedPoints
         }
     }
 
-    private IStep OpenPart(DevicePoints part, string algorithm, int clusters, bool mayKeepBounds)
+    // Tensor cores and bounds for all parts or for none: what the first parts took beyond their need, the last would lack to be there at all.
+    private ShardedStep OpenParts(string algorithm, int clusters)
     {
-        var step = new LloydStep(part, algorithm, clusters, mayKeepBounds);
+        bool tensors = GpuDevice.Fits(NeedsOfParts(clusters, onTensors: true, withBounds: algorithm is "hamerly"));
+        bool bounds = GpuDevice.Fits(NeedsOfParts(clusters, tensors, withBounds: true));
+        return ShardedStep.Open(Array.ConvertAll(_parts, static p => p.Rows), i => OpenPart(_parts[i], algorithm, clusters, tensors, bounds), concurrently: false);
+    }
+
+    private IStep OpenPart(DevicePoints part, string algorithm, int clusters, bool mayUseTensors, bool mayKeepBounds)
+    {
+        var step = new LloydStep(part, algorithm, clusters, mayUseTensors, mayKeepBounds);
         return _streamed is null ? step : new LentStep(step, GpuDevice);
     }
 
-    private DeviceMemory.Needs NeedsOfBoundedParts(int clusters)
+    private DeviceMemory.Needs NeedsOfParts(int clusters, bool onTensors, bool withBounds)
     {
-        DeviceMemory.Needs needs = default;
+        DeviceMemory.Needs all = default;
         foreach (DevicePoints part in _parts)
-            needs = needs.And(RowBounds.Needs(LloydStep.Needs(part, clusters), part.Rows, clusters));
-        return needs;
+        {
+            DeviceMemory.Needs needs = LloydStep.Needs(part, clusters, onTensors);
+            all = all.And(withBounds ? RowBounds.Needs(needs, part.Rows, clusters) : needs);
+        }
+        return all;
     }
 
     // The layout there is, if a step of so many clusters fits beside it and values need not be streamed that could be resident; otherwise the best there is.
@@ -173,12 +180,12 @@ internal sealed class PlacedPoints : ILoadedPoints
         bool keeps = _layout is not null && _layout.Streamed == chosen.Streamed && _layout.Needs(d, NeedsOfStep).Total <= available;
         return keeps ? _layout! : chosen;
 
-        // Bounds that were asked for by name have to fit; otherwise they are kept where there is room.
+        // Bounds that were asked for by name have to fit; otherwise they are kept where there is room, and tensor cores used.
         DeviceMemory.Needs NeedsOfStep(int rows)
         {
             if (clusters == 0)
                 return LloydStep.NeedsOfRows(default, rows);
-            DeviceMemory.Needs needs = LloydStep.Needs(new DevicePoints(this, 0, rows, _weights, static () => default), clusters);
+            DeviceMemory.Needs needs = LloydStep.Needs(new DevicePoints(this, 0, rows, _weights, static () => default), clusters, onTensors: false);
             return algorithm is "hamerly" ? RowBounds.Needs(needs, rows, clusters) : needs;
         }
     }
@@ -280,6 +287,8 @@ internal sealed class PlacedPoints : ILoadedPoints
         public string Algorithm => inner.Algorithm;
 
         public string? AlgorithmReason => inner.AlgorithmReason;
+
+        public IBatchedIterations? Batched => inner.Batched;
 
         public AssignReport Assign(CentroidSet centroids) => inner.Assign(centroids);
 

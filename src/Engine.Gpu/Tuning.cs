@@ -44,6 +44,15 @@ internal static class Tuning
     /// <summary>The most groups of a grid: enough for any device, and 64 KB of partial sums of inertia.</summary>
     public const int MostGroups = 1 << 14;
 
+    /// <summary>Iterations of a batch at most: memory for their records, and more than the driver asks for at once.</summary>
+    public const int LongestBatch = 64;
+
+    /// <summary>
+    /// By how much the largest norm of a centroid may grow during a batch, which ends where it grows more. It is in the bound of all scores, and means of rows grow
+    /// little. An estimate.
+    /// </summary>
+    public const double BatchCeiling = 1.25;
+
     /// <summary>
     /// Share of rows that bounds have to exclude lest they are given up for a while: scoring rows of a list costs more than scoring all in order. An estimate, not
     /// measured on a GPU.
@@ -71,4 +80,16 @@ internal static class Tuning
     /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
     /// </summary>
     public const int SeedingDistances = 1 << 25;
+
+    /// <summary>
+    /// Whether scores are worth tensor cores: below, tiles of 64 clusters and steps of 16 dimensions are padding for the most part, and reading rows takes longer than
+    /// multiplying them. Counted, not measured.
+    /// </summary>
+    public static bool SuitsTensors(int clusters, int dimensions) => clusters >= 64 && dimensions >= 32;
+
+    /// <summary>
+    /// The share of rows in doubt above which a precision is given up: looking at their candidates again and reading their coordinates in binary64 then costs about
+    /// what scoring in float32 does. An estimate, not measured on a GPU.
+    /// </summary>
+    public const double MostInDoubt = 0.15;
 }

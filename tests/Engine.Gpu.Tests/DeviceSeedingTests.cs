@@ -1,10 +1,12 @@
+using KMeansFast.Gpu.Ptx;
+using KMeansFast.Gpu.Tests.Ptx;
 using KMeansFast.TestKit;
 
 namespace KMeansFast.Gpu.Tests;
 
 /// <summary>
-/// Seeding on a device draws the rows and weighs the candidates that the host does, whose draws have tests against their definitions: on ILGPU's CPU accelerator and on PoCL, with
-/// canonical distances that the host computes.
+/// Seeding on a device draws the rows and weighs the candidates that the host does, whose draws have tests against their definitions: on ILGPU's CPU accelerator with the PTX of CUDA,
+/// executed by the emulator, and on PoCL with canonical distances that the host computes.
 /// </summary>
 public sealed class DeviceSeedingTests
 {
@@ -105,6 +107,25 @@ public sealed class DeviceSeedingTests
         }
     }
 
+    /// <summary>More trials than a kernel of canonical distances takes, as from three million clusters on: two launches side by side.</summary>
+    [Fact]
+    public void More_trials_than_a_kernel_takes_are_looked_at_in_turn()
+    {
+        const int together = CanonicalKernels.MostCentres + 2;
+        PointSet points = PointSet.FromRows(Generate.Blobs(3, 150, 3, 9), 150, 3);
+        using ILoadedPoints loaded = IlgpuCpu.Value.Load(points, new ExecutionOptions());
+        using INearestCentres device = loaded.OpenCentres(4, together, 1);
+        Assert.IsType<DeviceSeeding>(device);
+        using INearestCentres host = INearestCentres.OnHost(points, 4, together, threads: 1);
+        var random = new Philox(6, 0, RandomPurpose.Initialization);
+        for (ulong p = 1; p < 5; p++)
+            Assert.Equal(host.Draw(random, p << 32, together), device.Draw(random, p << 32, together));
+        int[] rows = [.. Enumerable.Range(20, together + 7)];
+        host.Join(rows, TestContext.Current.CancellationToken);
+        device.Join(rows, TestContext.Current.CancellationToken);
+        Assert.Equal(host.WeightUnits(), device.WeightUnits());
+    }
+
     /// <summary>With centres on every row there is nothing to draw, on either side, for ever.</summary>
     [Fact]
     public void Nothing_is_drawn_where_every_row_is_a_centre()
@@ -193,7 +214,7 @@ public sealed class DeviceSeedingTests
     private static GpuBackend IlgpuCpuWith(long? memoryLimit) => new("ilgpu-cpu", DeviceKind.Emulated, "", IlgpuCpuDevices.Find)
     {
         MemoryLimit = memoryLimit,
-        CanonicalRows = static _ => new HostCanonicalRows(),
+        PtxLoader = static _ => new EmulatedPtxLoader(),
     };
 
     private static float[] Weights(int seed, int rows) => (seed % 3) switch

@@ -38,9 +38,9 @@ public sealed class GpuBackendTests
     {
         BackendDevice h100 = CudaDevices.Describe(new CudaFacts("NVIDIA H100", 80L << 30, 9, 0, "12.8", 132));
         Assert.Equal(("NVIDIA H100", "9.0", "12.8", 132, 80L << 30), (h100.Name, h100.ComputeCapability, h100.Driver, h100.ComputeUnits, h100.MemoryBytes));
-        Assert.Contains("kernels in PTX (sm_80 and later): can be loaded", h100.Kernels, StringComparer.Ordinal);
+        Assert.Contains("tensor cores: a filter in binary16 or TF32 where it suits k and d", h100.Kernels, StringComparer.Ordinal);
         Assert.Contains("sums: on the device", h100.Kernels, StringComparer.Ordinal);
-        Assert.Contains("kernels in PTX (sm_80 and later): cannot be loaded", CudaDevices.Describe(new CudaFacts("T4", 15L << 30, 7, 5, "12.2", 40)).Kernels, StringComparer.Ordinal);
+        Assert.Contains("tensor cores: not used (CUDA from sm_80 on)", CudaDevices.Describe(new CudaFacts("T4", 15L << 30, 7, 5, "12.2", 40)).Kernels, StringComparer.Ordinal);
     }
 
     [Fact]

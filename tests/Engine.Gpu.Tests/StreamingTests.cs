@@ -1,4 +1,5 @@
 using ILGPU.Runtime;
+using KMeansFast.Gpu.Tests.Ptx;
 using KMeansFast.TestKit;
 
 namespace KMeansFast.Gpu.Tests;
@@ -33,6 +34,28 @@ public sealed class StreamingTests
     {
         Pocl.SkipUnlessThere(OpenClHostSums.Value);
         Compare(OpenClHostSums.Value, TestCases.Find(name));
+    }
+
+    /// <summary>Rows stay rounded for tensor cores while their values pass through; no batch of iterations counts on values that are elsewhere.</summary>
+    [Theory]
+    [InlineData("midpoints", nameof(Scores.Half))]
+    [InlineData("as-many-clusters-as-rows", nameof(Scores.Tf32))]
+    [InlineData("two-rows-one-cluster", nameof(Scores.ByRule))]
+    public void Tensor_cores_and_other_kernels_in_ptx_stream_with_the_bits_of_the_reference(string name, string scored)
+    {
+        Scores scores = Enum.Parse<Scores>(scored);
+        using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "with PTX on the emulator", IlgpuCpuDevices.Find)
+        {
+            PtxLoader = static _ => new EmulatedPtxLoader(),
+            Scores = scores,
+            StreamedRows = 17,
+        };
+        Compare(backend, TestCases.Find(name));
+        using ILoadedPoints loaded = backend.Load(TestCases.Find(name).Points, new ExecutionOptions());
+        using IStep step = loaded.Open(AlgorithmCatalog.Auto, TestCases.Find(name).Clusters);
+        Assert.Null(step.Batched);
+        if (scores != Scores.ByRule)
+            Assert.Contains("scores in", step.AlgorithmReason, StringComparison.Ordinal);
     }
 
     /// <summary>Less memory than the points take, and nothing else, makes them stream.</summary>
@@ -225,7 +248,7 @@ public sealed class StreamingTests
     {
         using ILoadedPoints loaded = backend.Load(testCase.Points, new ExecutionOptions());
         var layout = new Layout(testCase.Rows, (testCase.Rows + parts - 1) / parts, Streamed: true);
-        return layout.Needs(testCase.Dimensions, rows => LloydStep.Needs(new DevicePoints((PlacedPoints)loaded, 0, rows, default, static () => default), testCase.Clusters)).Total
+        return layout.Needs(testCase.Dimensions, rows => LloydStep.Needs(new DevicePoints((PlacedPoints)loaded, 0, rows, default, static () => default), testCase.Clusters, onTensors: false)).Total
             + (sizeof(float) * Math.Max(1, testCase.Points.Weights.Length));
     }
 

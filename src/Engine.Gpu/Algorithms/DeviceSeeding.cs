@@ -271,7 +271,12 @@ internal sealed class DeviceSeeding : INearestCentres
                 return;
             _disposed = true;
             _points.Release();
-            _memory.Free();
+            if (!_device.IsDisposed)
+            {
+                // Only then may others have the memory: the next run's seeding, for one.
+                _stream.Synchronize();
+                _memory.GiveBack();
+            }
             _stream.Dispose();
         }
     }

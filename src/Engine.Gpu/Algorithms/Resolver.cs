@@ -43,6 +43,12 @@ internal sealed class Resolver
         return needs.With<int>(batch).With<int>((long)batch * Tuning.CandidatesKept).With<int>(batch);
     }
 
+    /// <summary>Where the candidates of a batch of rows go.</summary>
+    public CandidateLists Lists => _lists;
+
+    /// <summary>How many rows that is.</summary>
+    public int Batch => _batch;
+
     /// <summary>Resolves the first <paramref name="uncertain"/> rows in doubt; returns how many of them moved and the distances that it took.</summary>
     public (int Moved, long Distances) Resolve(IScorer scorer, RowState state, int uncertain, CentroidSet centroids)
     {

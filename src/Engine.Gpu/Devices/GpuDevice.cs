@@ -11,10 +11,16 @@ internal sealed class GpuDevice : IDisposable
 {
     private readonly FoundDevice _found;
     private readonly Dictionary<TileShape, TileKernels> _tiles = [];
+    private readonly Dictionary<string, IPtxKernel> _loaded = new(StringComparer.Ordinal);
     private Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments>? _applyLabels;
     private Action<AcceleratorStream, KernelConfig, BoundsArguments>? _bounds;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
+    private BatchKernels? _batch;
+    private Action<AcceleratorStream, KernelConfig, CertifyArguments>? _certify;
+    private Action<AcceleratorStream, KernelConfig, NegateArguments>? _negate;
+    private IPtxKernel? _pairs;
+    private IPtxKernel? _resolve;
     private long _reserved;
     private SeedingKernels? _seeding;
     private bool _disposed;
@@ -42,6 +48,26 @@ internal sealed class GpuDevice : IDisposable
     /// <summary>Lists rows whose bounds no longer hold.</summary>
     public Action<AcceleratorStream, KernelConfig, BoundsArguments> Bounds =>
         _bounds ??= Compile(() => Accelerator.LoadKernel<BoundsArguments>(BoundsKernel.Run));
+
+    /// <summary>What keeps a batch of iterations here.</summary>
+    public BatchKernels Batch => _batch ??= Compile(() => BatchKernels.Load(Accelerator));
+
+    /// <summary>Canonical distances of pairs; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Pairs => _pairs ??= Ptx!.Load(CanonicalKernels.Pairs());
+
+    /// <summary>Canonical labels of rows in doubt; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Resolve => _resolve ??= Ptx!.Load(CanonicalKernels.Resolve());
+
+    /// <summary>Certifies scores that tensor cores found.</summary>
+    public Action<AcceleratorStream, KernelConfig, CertifyArguments> Certify =>
+        _certify ??= Compile(() => Accelerator.LoadKernel<CertifyArguments>(CertifyKernel.Run));
+
+    /// <summary>Writes what tensor cores start from.</summary>
+    public Action<AcceleratorStream, KernelConfig, NegateArguments> Negate =>
+        _negate ??= Compile(() => Accelerator.LoadKernel<NegateArguments>(NegateKernel.Run));
+
+    /// <summary>What scores are computed in, if that is not left to the rule.</summary>
+    public Scores Scores => _found.Scores;
 
     /// <summary>Whether exact sums are computed here. Where not, the host does it.</summary>
     public bool ReducesOnDevice => _found.ReducesOnDevice;
@@ -92,6 +118,14 @@ internal sealed class GpuDevice : IDisposable
             accelerator?.Dispose();
             throw new BackendUnavailableException($"Device '{found.Description.Name}' cannot be opened: {e.Message}", e);
         }
+    }
+
+    /// <summary>A kernel in PTX, loaded once for each name; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Load(PtxKernelText kernel)
+    {
+        if (!_loaded.TryGetValue(kernel.Name, out IPtxKernel? loaded))
+            _loaded[kernel.Name] = loaded = Ptx!.Load(kernel);
+        return loaded;
     }
 
     /// <summary>The kernels that score this many clusters and dimensions.</summary>
@@ -182,6 +216,10 @@ internal sealed class GpuDevice : IDisposable
                 worker.Dispose();
             Pool.Trim();
             CanonicalRows?.Dispose();
+            _pairs?.Dispose();
+            _resolve?.Dispose();
+            foreach (IPtxKernel kernel in _loaded.Values)
+                kernel.Dispose();
             Accelerator.Dispose();
         }
     }

@@ -46,14 +46,15 @@ internal static class TensorKernels
     /// <summary>
     /// The best two of every row. Parameters: rows (padded), the address of how many (32 bits), the list of rows (32 bits each; unused without
     /// list), centroids (padded rows, a whole number of tiles), −h of each (binary32), tiles of centroids; then best score, second-best score
-    /// (binary32, as ½‖c‖² − x·c: the least is the best) and cluster, by position. Any grid: groups take tiles of positions in turn.
+    /// (binary32, as ½‖c‖² − x·c: the least is the best) and cluster, by position; and the address of a number of 32 bits that says, where it is not 0, that
+    /// there is nothing to do. Any grid: groups take tiles of positions in turn.
     /// </summary>
     public static PtxKernelText BestTwo(TensorShape shape, bool listed) => new Kernel(shape, listed, lists: false).Write();
 
     /// <summary>
     /// The clusters of each uncertain row that can still win. Parameters as before up to tiles, the list being one of <see cref="UncertainRow"/>; then what
     /// scores here are worth in the frame's, to divide by (binary32), counts (zero before), candidates (<see cref="Tuning.CandidatesKept"/> places a row,
-    /// any order), and for how many positions there is room.
+    /// any order), for how many positions there is room, and how many entries of the list's length stand before its address.
     /// </summary>
     public static PtxKernelText Candidates(TensorShape shape) => new Kernel(shape, listed: true, lists: true).Write();
 
@@ -79,8 +80,8 @@ internal static class TensorKernels
             _shape = shape;
             _listed = listed;
             _lists = lists;
-            string name = $"tensor_{(lists ? "candidates" : listed ? "best_listed" : "best")}_{(shape.Element == TensorElement.Half ? "f16" : "tf32")}_{shape.RowBytes}";
-            _p = new PtxWriter(name, lists ? 10 : 9);
+            string name = $"tensor_{(lists ? "candidates" : listed ? "best_listed" : "best")}_{(shape.Element == TensorElement.Half ? "f16" : "tf32")}_{shape.RowBytes}_{shape.WarpRows}x{shape.WarpColumns}x{shape.Stages}{(shape.KeepsRows ? "k" : "p")}";
+            _p = new PtxWriter(name, lists ? 11 : 10);
             _rows = _p.Address(0);
             _centroids = _p.Address(3);
             _negative = _p.Address(4);
@@ -132,7 +133,18 @@ internal static class TensorKernels
             string count = p.B32();
             p.Do($"ld.global.u32 {count}, [{p.Address(1)}]");
             if (_lists)
+            {
+                string before = p.Int("min.u32", count, p.Parameter32(10));
+                p.Do($"sub.u32 {count}, {count}, {before}");
                 p.Do($"min.u32 {count}, {count}, {p.Parameter32(9)}");
+            }
+            else
+            {
+                string ended = p.B32();
+                p.Do($"ld.global.u32 {ended}, [{p.Address(9)}]");
+                string isOver = p.Test("ne.u32", ended, 0);
+                p.Do($"@{isOver} mov.u32 {count}, 0");
+            }
             string list = _listed ? p.Address(2) : "";
             string rowTile = p.Special("ctaid.x"), grid = p.Special("nctaid.x");
             string nextTile = p.Label(), end = p.Label();

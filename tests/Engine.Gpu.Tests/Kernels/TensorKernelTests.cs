@@ -34,11 +34,12 @@ public sealed class TensorKernelTests
             using var best = new HostBuffer<float>(count);
             using var second = new HostBuffer<float>(count);
             using var cluster = new HostBuffer<int>(count);
+            using var ended = new HostBuffer<int>([0]);
             foreach (MatrixAccumulation accumulation in Enum.GetValues<MatrixAccumulation>())
             {
                 PtxLaunch.Run(
                     TensorKernels.BestTwo(shape, listed), accumulation, groups, problem.Rows.Address, countAt.Address, listed ? list.Address : 0, problem.Centroids.Address,
-                    problem.Negative.Address, (ulong)problem.Tiles, best.Address, second.Address, cluster.Address);
+                    problem.Negative.Address, (ulong)problem.Tiles, best.Address, second.Address, cluster.Address, ended.Address);
                 for (int i = 0; i < count; i++)
                 {
                     double[] scores = [.. Enumerable.Range(0, clusters).Select(j => problem.Score(chosen[i], j))];
@@ -64,7 +65,8 @@ public sealed class TensorKernelTests
         var random = new Random(shape.RowBytes + 1);
         const int rows = 150, clusters = 140, count = 131, room = 129;
         using var problem = new Problem(shape, rows, clusters, random);
-        using var countAt = new HostBuffer<int>([count]);
+        const int before = 5;
+        using var countAt = new HostBuffer<int>([before + count]);
         int[] chosen = [.. Enumerable.Range(0, rows).OrderBy(_ => random.Next()).Take(count)];
         using var list = new HostBuffer<UncertainRow>(count);
         const float scale = 1 / 1024f;
@@ -83,7 +85,7 @@ public sealed class TensorKernelTests
         }
         PtxLaunch.Run(
             TensorKernels.Candidates(shape), 1, problem.Rows.Address, countAt.Address, list.Address, problem.Centroids.Address, problem.Negative.Address,
-            (ulong)problem.Tiles, PtxLaunch.Bits(scale), counts.Address, candidates.Address, room);
+            (ulong)problem.Tiles, PtxLaunch.Bits(scale), counts.Address, candidates.Address, room, before);
         for (int i = 0; i < count; i++)
         {
             if (i >= room)
@@ -103,6 +105,21 @@ public sealed class TensorKernelTests
             if (counts[i] <= Tuning.CandidatesKept)
                 Assert.All(surely, j => Assert.Contains(j, listed));
         }
+    }
+
+    [Fact]
+    public void Nothing_is_done_once_the_batch_has_ended()
+    {
+        TensorShape shape = Parse("Half kept-3 64");
+        using var problem = new Problem(shape, 10, 10, new Random(1));
+        using var countAt = new HostBuffer<int>([10]);
+        using var ended = new HostBuffer<int>([1]);
+        using var found = new HostBuffer<int>(10);
+        found.Span.Fill(77);
+        PtxLaunch.Run(
+            TensorKernels.BestTwo(shape, listed: false), 1, problem.Rows.Address, countAt.Address, 0, problem.Centroids.Address, problem.Negative.Address, 1,
+            found.Address, found.Address, found.Address, ended.Address);
+        Assert.All(found.Span.ToArray(), static v => Assert.Equal(77, v));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace KMeansFast.Gpu.Tests.Ptx;
@@ -45,6 +46,7 @@ internal sealed class MatrixUnit(MatrixAccumulation accumulation)
 
     private static int AccumulatorAt(int lane, int register) => (((lane >> 2) + (register >> 1 << 3)) * 8) + ((lane & 3) * 2) + (register & 1);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Gather(ulong[] values, MatrixElement element, int depth, int[] a, int[] b, int[] c)
     {
         for (int r = 0; r < 4; r++)
@@ -89,6 +91,7 @@ internal sealed class MatrixUnit(MatrixAccumulation accumulation)
     }
 
     // A product has at most 22 bits, so a fused operation rounds just the sum.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddInOrder(int depth)
     {
         for (int row = 0; row < 16; row++)
@@ -100,6 +103,7 @@ internal sealed class MatrixUnit(MatrixAccumulation accumulation)
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddAligned(int depth)
     {
         Span<double> sums = stackalloc double[4];

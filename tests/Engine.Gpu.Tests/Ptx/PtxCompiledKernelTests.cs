@@ -50,15 +50,16 @@ public sealed unsafe class PtxCompiledKernelTests
         Array.Fill(norms, float.PositiveInfinity);
         frame.HalfNorms.CopyTo(norms, 0);
         var scaled = new float[paddedDimensions * paddedClusters];
+        // Tile after tile of clusters: see ScoreArguments.
         for (int j = 0; j < clusters; j++)
-            frame.WriteCentroid(j, scaled.AsSpan(j), paddedClusters);
+            frame.WriteCentroid(j, scaled.AsSpan((j / width * width * paddedDimensions) + (j % width)), width);
         _ = memory.Add(values, out ulong toValues);
         _ = memory.Add(shift, out ulong toShift);
         _ = memory.Add(norms, out ulong toNorms);
         _ = memory.Add(scaled, out ulong toCentroids);
         Span<int> labels = memory.Add([.. Enumerable.Repeat(-1, rows)], out ulong toLabels);
         Span<UncertainRow> uncertain = memory.Add(new UncertainRow[rows], out ulong toUncertain);
-        Span<int> counters = memory.Add(new int[2], out ulong toCounters);
+        Span<int> counters = memory.Add(new int[Counter.Count], out ulong toCounters);
         Span<float> inertia = memory.Add(new float[groups], out ulong toInertia);
         byte[] arguments =
         [
@@ -66,8 +67,8 @@ public sealed unsafe class PtxCompiledKernelTests
             .. View(toCentroids, scaled.Length / 4), .. View(toNorms, norms.Length / 4),
             .. Bytes(frame.Scale), .. Bytes(rows), .. Bytes(dimensions), .. Bytes(dimensions % 4 == 0 ? 1 : 0), .. Bytes(paddedDimensions), .. Bytes(paddedClusters),
             .. Bytes(frame.Bound), .. Bytes(0),
-            .. View(toLabels, rows), .. View(toUncertain, rows), .. View(toCounters, 2), .. View(toNorms, 1), .. View(toInertia, groups),
-            .. Bytes(0), .. Bytes(0),
+            .. View(toLabels, rows), .. View(toUncertain, rows), .. View(toCounters, Counter.Count), .. View(toLabels, rows), .. View(toNorms, 1), .. View(toNorms, 1),
+            .. View(toNorms, 1), .. View(toInertia, groups), .. Bytes(0), .. Bytes(0), .. Bytes(0), .. Bytes(0),
         ];
         Launch($"Assign {tile}", groups, arguments);
 
@@ -102,7 +103,7 @@ public sealed unsafe class PtxCompiledKernelTests
         [
             .. view, .. view, .. view, .. view, .. view,
             .. Bytes(1f), .. Bytes(128), .. Bytes(8), .. Bytes(1), .. Bytes(8), .. Bytes(128), .. new byte[40],
-            .. view, .. view, .. view, .. view, .. view, .. Bytes(0), .. Bytes(0),
+            .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. new byte[16],
         ];
         Assert.Contains(
             "race",

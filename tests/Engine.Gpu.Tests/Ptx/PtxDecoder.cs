@@ -31,13 +31,13 @@ internal sealed partial class PtxDecoder
     {
         PtxFlow flow = PtxFlow.Next;
         int target = 0;
-        bool uniform = false;
         PtxAction? run = null;
         switch (_modifiers[0])
         {
             case "bra":
                 flow = PtxFlow.Branch;
-                uniform = Take("uni");
+                // A promise to the assembler. It cannot be checked here: lanes of different rounds of a loop may run together.
+                Take("uni");
                 target = NextOperand() is PtxSymbolOperand { Offset: 0 } label && module() is { } at ? at : throw Wrong("the label is not there");
                 int? module() => _module.Label(label!.Name);
                 break;
@@ -77,7 +77,6 @@ internal sealed partial class PtxDecoder
             Text = _statement.Opcode,
             Flow = flow,
             Target = target,
-            IsUniform = uniform,
             Guard = guard?.Row ?? -1,
             GuardNegated = guard?.Negated ?? false,
             Reads = [.. _reads.Distinct()],

@@ -179,16 +179,6 @@ public sealed class PtxFlowTests
         StringComparison.Ordinal);
 
     [Fact]
-    public void A_branch_that_is_not_uniform_is_an_error() => Assert.Contains(
-        "uniform",
-        PtxProgram.Failure("""
-            setp.lt.u32 %p0, %r0, 5;
-            @%p0 bra.uni END;
-            END:
-            """),
-        StringComparison.Ordinal);
-
-    [Fact]
     public void An_endless_loop_ends() => Assert.Contains(
         "does not end",
         PtxProgram.Failure("""

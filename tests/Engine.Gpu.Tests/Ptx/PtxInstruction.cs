@@ -29,8 +29,6 @@ internal sealed class PtxInstruction
     /// <summary>Where a branch goes; the number of a barrier.</summary>
     public int Target { get; init; }
 
-    public bool IsUniform { get; init; }
-
     /// <summary>Rows that must have been written before.</summary>
     public required int[] Reads { get; init; }
 

@@ -162,8 +162,6 @@ internal sealed class PtxWarp
                 }
                 _pc++;
                 break;
-            case PtxFlow.Branch when instruction.IsUniform && lanes != 0 && lanes != _active:
-                throw new PtxException("the branch is said to be uniform, and is not");
             case PtxFlow.Branch when lanes == _active:
                 _pc = instruction.Target;
                 break;
