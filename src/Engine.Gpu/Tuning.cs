@@ -23,6 +23,9 @@ internal static class Tuning
     /// <summary>Values copied to the device at once: 64 MB, enough for full speed.</summary>
     public const int CopyValues = 1 << 24;
 
+    /// <summary>Values that a host thread copies to page-locked memory at a time: 1 MB, so that several threads share a piece.</summary>
+    public const int StagingChunkValues = 1 << 18;
+
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;
 

@@ -31,7 +31,9 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     /// <param name="rows">The rows.</param>
     /// <param name="algorithm"><c>lloyd</c>, <c>hamerly</c>, or <c>auto</c>: bounds where they fit, which rest while they do not pay.</param>
     /// <param name="clusters">k.</param>
-    public LloydStep(IDeviceRows rows, string algorithm, int clusters)
+    /// <param name="mayUseTensors">Whether it may take the room that scores on tensor cores need: not where other steps still need it.</param>
+    /// <param name="mayKeepBounds">Whether <c>auto</c> may have bounds, likewise.</param>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, bool mayUseTensors = true, bool mayKeepBounds = true)
     {
         _rows = rows;
         _device = rows.GpuDevice;
@@ -40,13 +42,13 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
         DeviceMemory.Needs needs = Needs(rows, clusters, onTensors: true);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
-        bool onTensors = _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
+        bool onTensors = mayUseTensors && _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
         if (!onTensors)
         {
             needs = Needs(rows, clusters, onTensors: false);
             withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         }
-        if (_isAuto && !_device.Fits(withBounds))
+        if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
         {
             hasBounds = false;
             _reason = "auto: no room for bounds on the device";
@@ -171,7 +173,8 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private static bool IsBatched(IDeviceRows rows) =>
         rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
 
-    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
+    /// <summary>The memory that a step takes, without bounds.</summary>
+    public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
         needs = IScorer.Needs(needs, rows, clusters, onTensors);
