@@ -16,7 +16,7 @@ public sealed class GpuBackend : IBackend
 {
     internal static readonly Algorithm[] Catalog =
     [
-        new("lloyd", "Every row against every centroid in float32 on the device, certified; uncertain rows by canonical distances on the host.",
+        new("lloyd", "Every row against every centroid on the device, in float32 or on tensor cores, certified; uncertain rows by canonical distances.",
             "Lloyd, \"Least squares quantization in PCM\" (1982)"),
         new("hamerly", "As lloyd, for the rows whose bounds on distances cross; the others keep their label unseen.",
             "Hamerly, \"Making k-means even faster\" (2010)"),

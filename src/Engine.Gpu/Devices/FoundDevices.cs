@@ -47,9 +47,7 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
         $"scores: float32, {tiles}",
         takesPtx ? "tensor cores: a filter in binary16 or TF32 where it suits k and d" : "tensor cores: not used (CUDA from sm_80 on)",
         reduces ? "sums: on the device" : "sums: on the host (no binary64 or no 64-bit atomics)",
-        takesPtx && reduces
-            ? "uncertain rows: candidates on the device; canonical distances on the host, or on the device in batches of iterations"
-            : "uncertain rows: candidates on the device, canonical distances on the host",
+        takesPtx ? "uncertain rows: on the device" : "uncertain rows: candidates on the device, canonical distances on the host",
         takesPtx && reduces ? "seeding: on the device" : "seeding: on the host",
     ];
 
