@@ -24,6 +24,9 @@ internal static class Tuning
     /// </remarks>
     public const int RowLaneDimensions = PanelKernel.BlockDimensions;
 
+    /// <summary>Whether the row-lane kernel puts the numbers of centroids into the scores.</summary>
+    public static bool TagsWin(int clusters, int dimensions) => clusters <= 1024 && dimensions < RowLaneDimensions;
+
     /// <summary>Rows that algorithms with bounds for groups gather before they score them: half a megabyte, so that they stay in the second-level cache.</summary>
     public static int GroupBlockRows(int dimensions) =>
         (int)Math.Clamp(128L * 1024 / dimensions / PanelKernel.BlockRows, 1, 8) * PanelKernel.BlockRows;
