@@ -124,7 +124,7 @@ public sealed class KMeans : IDisposable
         long started = Stopwatch.GetTimestamp();
         points.Measure(options.Threads);
         StopRule stop = StopRule.Of(options.MaxIterations, options.Tolerance, points, options.Threads);
-        using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions { Threads = options.Threads, Device = options.Device, Memory = options.Memory });
+        using ILoadedPoints loaded = backend.Load(points, Execution(options));
         TimeSpan load = Stopwatch.GetElapsedTime(started);
         TimeSpan seed = default, assign = default, reduce = default;
 
@@ -191,6 +191,7 @@ public sealed class KMeans : IDisposable
                         Device = loaded.Device,
                         Algorithm = step.Algorithm,
                         AlgorithmReason = step.AlgorithmReason,
+                        SeedingReason = loaded.SeedingReason,
                         ResolvedRows = resolved,
                         Distances = distances,
                         Verified = options.Verify,
@@ -204,6 +205,9 @@ public sealed class KMeans : IDisposable
             }
         }
     }
+
+    private static ExecutionOptions Execution(KMeansOptions options) =>
+        new() { Threads = options.Threads, Device = options.Device, Devices = options.Devices, Memory = options.Memory };
 
     private static IterationReport Report(int run, DriverState state, TimedStep timed) => new(
         run, state.Iteration, state.Assign.Moved, state.Assign.Resolved, state.Assign.Distances, state.EmptyClusters, state.SquaredShift,

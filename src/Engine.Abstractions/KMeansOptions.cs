@@ -30,6 +30,9 @@ public sealed record KMeansOptions
     /// <summary>Which of the backend's devices, counted from 0.</summary>
     public int Device { get; init; }
 
+    /// <summary>Several of the backend's devices, which share the rows; where empty, <see cref="Device"/> is the one. The result is the same bits.</summary>
+    public IReadOnlyList<int> Devices { get; init; } = [];
+
     /// <summary>The algorithm's name in the backend's catalog, or <c>auto</c>.</summary>
     public string Algorithm { get; init; } = AlgorithmCatalog.Auto;
 

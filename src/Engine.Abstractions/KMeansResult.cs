@@ -42,6 +42,9 @@ public sealed record KMeansResult
     /// <summary>What <c>auto</c> chose and why; null where the algorithm was asked for by name.</summary>
     public string? AlgorithmReason { get; init; }
 
+    /// <summary>Where the first centroids were drawn and why there, where a backend has the choice; null where it was the host as always, or nothing was drawn by distance.</summary>
+    public string? SeedingReason { get; init; }
+
     /// <summary>Rows, over all assignments of the run returned, whose label canonical distances had to decide.</summary>
     public required long ResolvedRows { get; init; }
 

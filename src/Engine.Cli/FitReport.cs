@@ -31,6 +31,7 @@ internal sealed record FitReport
     public required string Device { get; init; }
     public required string Algorithm { get; init; }
     public required string? AlgorithmReason { get; init; }
+    public required string? SeedingReason { get; init; }
     public required long Distances { get; init; }
     public required long ResolvedRows { get; init; }
     public required string Verified { get; init; }
@@ -63,6 +64,7 @@ internal sealed record FitReport
         Device = result.Device,
         Algorithm = result.Algorithm,
         AlgorithmReason = result.AlgorithmReason,
+        SeedingReason = result.SeedingReason,
         Distances = result.Distances,
         ResolvedRows = result.ResolvedRows,
         Verified = result.Verified switch

@@ -16,6 +16,8 @@ internal static class FitSummary
         terminal.Print("ran on", $"{report.Backend} ({report.Algorithm}), {report.Device}");
         if (report.AlgorithmReason is { } reason)
             terminal.Print("algorithm", reason);
+        if (report.SeedingReason is { } seeding)
+            terminal.Print("seeded", seeding);
         if (report.ResolvedRows > 0)
             terminal.Print("close calls", $"{Count(report.ResolvedRows, "label")} decided by exact distances");
         if (report.Verified is not "off")

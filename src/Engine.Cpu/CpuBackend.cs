@@ -41,15 +41,18 @@ public sealed class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public BackendStatus Probe() => new([new BackendDevice(
-        DeviceName(Environment.ProcessorCount), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, "float32 scores, certified")], null);
+        DeviceName(Environment.ProcessorCount), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, "float32 scores, certified")
+        {
+            ComputeUnits = Environment.ProcessorCount,
+            Kernels = [$"float32 and int16 scores in vectors of {VectorWidth.Bits} bits", "sums and uncertain rows on the same threads"],
+        }], null);
 
     /// <inheritdoc/>
     public ILoadedPoints Load(PointSet points, ExecutionOptions options)
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Device != 0)
-            throw new BackendUnavailableException($"Backend 'cpu' has one device, 0; there is no device {options.Device}.");
+        options.ChooseDevices(Name, Probe().Devices);
         points.Measure(options.Threads);
         return new Loaded(points, options, _int16);
     }

@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace KMeansFast.Gpu;
 
 /// <summary>Points that were copied to a device once and stay there; the host's copy resolves uncertain rows.</summary>
-internal sealed class DevicePoints : ILoadedPoints
+internal sealed class DevicePoints : ILoadedPoints, IDeviceRows
 {
     private readonly DeviceMemory _memory;
     private bool _disposed;
@@ -21,15 +21,18 @@ internal sealed class DevicePoints : ILoadedPoints
 
     public string Device => GpuDevice.Name;
 
+    public string? SeedingReason { get; private set; }
+
     public GpuDevice GpuDevice { get; }
 
-    /// <summary>Host threads for what the host does.</summary>
+    public int First => 0;
+
+    public int Rows => Points.Rows;
+
     public int Threads { get; }
 
-    /// <summary>n · d values, row-major.</summary>
     public ArrayView<float> Values { get; private set; }
 
-    /// <summary>n weights; one unused value where there are none.</summary>
     public ArrayView<float> Weights { get; private set; }
 
     /// <summary>Copies points to a device. O(n·d).</summary>
@@ -60,16 +63,30 @@ internal sealed class DevicePoints : ILoadedPoints
 
     public IStep Open(string algorithm, int clusters)
     {
-        string name = AlgorithmCatalog.Find(GpuBackend.Catalog, algorithm).Name;
+        _ = AlgorithmCatalog.Find(GpuBackend.Catalog, algorithm);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(clusters);
         lock (GpuDevice.Gate)
         {
             ThrowIfDisposed();
-            return new LloydStep(this, name, clusters);
+            return new LloydStep(this, algorithm, clusters);
         }
     }
 
-    /// <summary>Throws if the points or their device are gone.</summary>
+    public INearestCentres OpenCentres(int first, int together, int threads)
+    {
+        lock (GpuDevice.Gate)
+        {
+            ThrowIfDisposed();
+            if (DeviceSeeding.TryOpen(this, first, together, out string reason) is { } centres)
+            {
+                SeedingReason = reason;
+                return centres;
+            }
+            SeedingReason = reason;
+        }
+        return INearestCentres.OnHost(Points, first, together, threads);
+    }
+
     public void ThrowIfDisposed()
     {
         ObjectDisposedException.ThrowIf(_disposed, this);

@@ -18,6 +18,8 @@ public sealed class GpuBackend : IBackend
     [
         new("lloyd", "Every row against every centroid in float32 on the device, certified; uncertain rows by canonical distances on the host.",
             "Lloyd, \"Least squares quantization in PCM\" (1982)"),
+        new("hamerly", "As lloyd, for the rows whose bounds on distances cross; the others keep their label unseen.",
+            "Hamerly, \"Making k-means even faster\" (2010)"),
     ];
 
     private readonly Func<FoundDevices> _find;
@@ -54,6 +56,9 @@ public sealed class GpuBackend : IBackend
 
     /// <summary>Another loader of PTX than the device's own, for tests: one that executes it on the host.</summary>
     internal Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
+
+    /// <summary>Other canonical distances than the device's own, for tests.</summary>
+    internal Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
 
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
@@ -135,6 +140,7 @@ public sealed class GpuBackend : IBackend
                 MemoryLimit = MemoryLimit ?? device.MemoryLimit,
                 Tile = Tile ?? device.Tile,
                 PtxLoader = PtxLoader ?? device.PtxLoader,
+                CanonicalRows = CanonicalRows ?? device.CanonicalRows,
                 ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
             });
         }

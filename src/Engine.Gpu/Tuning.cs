@@ -19,4 +19,53 @@ internal static class Tuning
 
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;
+
+    /// <summary>Shared memory that a group may have without asking on every CUDA device: 48 KB. The largest tile takes 44.</summary>
+    public const int SharedMemory = 48 << 10;
+
+    /// <summary>
+    /// Consecutive rows whose labels a group compares before it looks at values: 1 KB of shared memory, and long enough for runs of equal labels, where there are any.
+    /// A multiple of the parts that a group divides it into.
+    /// </summary>
+    public const int StripRows = 128;
+
+    /// <summary>Integers of a group's own sums: 40 KB, which leaves room for a strip's labels.</summary>
+    public const int SharedSums = 5 << 10;
+
+    /// <summary>Shared memory from which groups may have sums of their own.</summary>
+    public const int SharedSumsFrom = SharedMemory;
+
+    /// <summary>Groups for each multiprocessor where they walk until nothing is left: more than fit at once, so that none is idle while another has much to do.</summary>
+    public const int WalkingGroups = 8;
+
+    /// <summary>The most groups of a grid: enough for any device, and 64 KB of partial sums of inertia.</summary>
+    public const int MostGroups = 1 << 14;
+
+    /// <summary>
+    /// Share of rows that bounds have to exclude lest they are given up for a while: scoring rows of a list costs more than scoring all in order. An estimate, not
+    /// measured on a GPU.
+    /// </summary>
+    public const double BoundsPay = 0.5;
+
+    /// <summary>Assignments without bounds after they did not pay; the last of them computes them anew. An estimate.</summary>
+    public const int BoundsPause = 3;
+
+    /// <summary>
+    /// The shape of tile for devices that can have any. Narrow ones where a wide one would be padding for the most part; rows stay in shared memory where they
+    /// fit and several tiles of clusters read them; slabs of four dimensions where slabs of eight would pad more. Counted, not measured.
+    /// </summary>
+    public static TileShape Shape(int clusters, int dimensions) => (clusters, dimensions) switch
+    {
+        ( <= 32, <= 4) => TileShape.ThinShallow,
+        ( <= 32, _) => TileShape.Thin,
+        ( <= 64, _) => TileShape.Narrow,
+        (_, <= 16) when dimensions % 8 is >= 1 and <= 4 => TileShape.Shallow,
+        ( > 128, <= 64) => TileShape.Resident,
+        _ => TileShape.Large,
+    };
+
+    /// <summary>
+    /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
+    /// </summary>
+    public const int SeedingDistances = 1 << 25;
 }

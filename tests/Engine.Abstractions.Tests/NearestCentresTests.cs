@@ -53,9 +53,9 @@ public sealed class NearestCentresTests
         foreach (int inOrder in (int[])[0, 1, 9, 17, 30, RowOrder.MostCentres])
         {
             using var centres = new NearestCentres(points, weights, rows[0], trials: 8, threads: 2, inOrder);
-            centres.JoinAll(rows.AsSpan(1), TestContext.Current.CancellationToken);
+            centres.Join(rows.AsSpan(1), TestContext.Current.CancellationToken);
             Assert.Equal(rows, centres.Centres);
-            Assert.Equal(expected, centres.WeightUnits);
+            Assert.Equal(expected, centres.WeightUnits());
         }
     }
 

@@ -40,6 +40,18 @@ public sealed class OptionErrorTests : IDisposable
     }
 
     [Fact]
+    public void Devices_that_are_not_there_twice_there_or_contradictory()
+    {
+        KMeansOptions scalar = _good with { Backend = "scalar" };
+        Says<BackendUnavailableException>("Backend 'scalar' has no device 1. There is: 0 (one thread, no SIMD).", scalar with { Device = 1 });
+        Says<BackendUnavailableException>("Backend 'scalar' has no device 1. There is: 0 (one thread, no SIMD).", scalar with { Devices = [0, 1] });
+        Says<BackendUnavailableException>("no device -1", scalar with { Devices = [-1] });
+        Says<ArgumentException>("Device 0 of backend 'scalar' is named twice.", scalar with { Devices = [0, 0] });
+        Says<ArgumentException>("Device 1 and devices 0, 2 were both asked for", scalar with { Device = 1, Devices = [0, 2] });
+        Assert.Equal(2, _kmeans.Fit(new float[] { 1, 2, 8, 9, 5, 5 }, 3, 2, scalar with { Devices = [0] }).Sizes.Length);
+    }
+
+    [Fact]
     public void Two_backends_of_one_name() =>
         Assert.Contains("Two backends are named 'scalar'", Assert.Throws<ArgumentException>(static () => new KMeans(new ScalarBackend(), new ScalarBackend())).Message, StringComparison.Ordinal);
 

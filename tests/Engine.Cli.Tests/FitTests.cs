@@ -70,7 +70,7 @@ public sealed class FitTests : IDisposable
         Assert.Equal(
             [
                 "input", "clusters", "rows", "dimensions", "columns", "dropped_rows", "weighted", "iterations", "stop", "cancelled", "inertia", "sizes",
-                "too_few_distinct_rows", "init", "seed", "n_init", "runs", "run", "backend", "backend_reason", "device", "algorithm", "algorithm_reason", "distances",
+                "too_few_distinct_rows", "init", "seed", "n_init", "runs", "run", "backend", "backend_reason", "device", "algorithm", "algorithm_reason", "seeding_reason", "distances",
                 "resolved_rows", "verified", "seconds", "out", "notes",
             ],
             json.EnumerateObject().Select(p => p.Name), StringComparer.Ordinal);

@@ -71,10 +71,13 @@ public sealed class Conformance
         Assert.SkipUnless(status.IsAvailable, $"Backend '{backend.Name}' cannot run here: {status.Missing}");
         // Not disposed: that would dispose the backend, which other tests share.
         var kmeans = new KMeans(backend);
-        KMeansOptions options = testCase.Options() with { Backend = backend.Name, Verify = Verification.Full };
-        ReferenceRun run = ReferenceRun.Trace(kmeans, testCase.Points, options);
-        Roster.NoteRan(run.Result.Backend, run.Result.Algorithm);
-        ReferenceRun.Of(testCase).AssertSame(run, $"{backend.Name}: {testCase.Name}");
+        foreach (string algorithm in backend.Algorithms.Select(static a => a.Name))
+        {
+            KMeansOptions options = testCase.Options() with { Backend = backend.Name, Algorithm = algorithm, Verify = Verification.Full };
+            ReferenceRun run = ReferenceRun.Trace(kmeans, testCase.Points, options);
+            Roster.NoteRan(run.Result.Backend, run.Result.Algorithm);
+            ReferenceRun.Of(testCase).AssertSame(run, $"{backend.Name}/{algorithm}: {testCase.Name}");
+        }
     }
 }
 

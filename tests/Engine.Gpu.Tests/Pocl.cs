@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using ILGPU.Runtime;
 using ILGPU.Runtime.OpenCL;
 
 namespace KMeansFast.Gpu.Tests;
@@ -43,13 +44,14 @@ internal static unsafe partial class Pocl
     }
 
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
-    public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null) => new(
+    public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
         static () => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing))
     {
         Tile = tile,
         ReduceOnHost = reduceOnHost,
         MemoryLimit = memoryLimit,
+        CanonicalRows = canonical,
     };
 
     /// <summary>

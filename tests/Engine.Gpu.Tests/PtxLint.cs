@@ -28,7 +28,7 @@ internal static partial class PtxLint
     }
 
     /// <summary>Everything wrong with a kernel's PTX; nothing for a good one.</summary>
-    public static IReadOnlyList<string> Problems(string ptx, bool hasWideLoads, bool mayUseBinary64)
+    public static IReadOnlyList<string> Problems(string ptx, int sharedWideLoads, bool mayUseBinary64)
     {
         var problems = new List<string>();
         string[] lines = [.. ptx.Split('\n').Select(static line => line.Trim())];
@@ -42,11 +42,12 @@ internal static partial class PtxLint
             problems.Add($"a statement is not terminated: {line}");
         int shared = lines.Select(static line => SharedArray().Match(line)).Where(static m => m.Success).Sum(static m => int.Parse(m.Groups["bytes"].Value, CultureInfo.InvariantCulture));
         Check(shared <= SharedMemoryOfAGroup, $"groups take {shared} bytes of shared memory");
-        if (hasWideLoads)
+        if (sharedWideLoads > 0)
         {
             Check(ptx.Contains("ld.global.v4.f32", StringComparison.Ordinal), "global memory is not read in words of 128 bits");
-            // Two fours of rows and two of clusters for each dimension: the inner loop's only accesses.
-            Check(Count(ptx, "ld.shared.v4.f32") == 4, $"the inner loop has {Count(ptx, "ld.shared.v4.f32")} reads of 128 bits; expected 4");
+            // The inner loop's only accesses.
+            int found = Count(ptx, "ld.shared.v4.f32");
+            Check(found == sharedWideLoads, $"the inner loop has {found} reads of 128 bits; expected {sharedWideLoads}");
         }
         return problems;
 

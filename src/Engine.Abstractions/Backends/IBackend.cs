@@ -24,6 +24,9 @@ public interface IBackend : IDisposable
     /// <summary>What is there to run on, or why nothing is. Never throws for missing hardware or drivers.</summary>
     BackendStatus Probe();
 
+    /// <summary>Bytes free on one of the devices that <see cref="Probe"/> found; 0 if unknown. May start the device, which a probe does not.</summary>
+    long FreeMemory(int device) => 0;
+
     /// <summary>Makes points resident where this backend computes; seeding and restarts share them.</summary>
     /// <exception cref="BackendUnavailableException">There is no such device, or the points do not fit it.</exception>
     ILoadedPoints Load(PointSet points, ExecutionOptions options);
@@ -44,6 +47,15 @@ public interface ILoadedPoints : IDisposable
     /// <exception cref="ArgumentException">The algorithm is not in the catalog; the message lists those that are.</exception>
     /// <exception cref="MemoryLimitException">The algorithm needs more memory than <see cref="ExecutionOptions.Memory"/> allows; the message says how much.</exception>
     IStep Open(string algorithm, int clusters);
+
+    /// <summary>All rows around one of them, for D² sampling. By default the host computes; the rows drawn are the same wherever it is.</summary>
+    /// <param name="first">The first centre, a row.</param>
+    /// <param name="together">The most rows that are to be drawn, or joined in one pass, at once; at least 1.</param>
+    /// <param name="threads">Host threads; 0 is one for each processor.</param>
+    INearestCentres OpenCentres(int first, int together, int threads) => INearestCentres.OnHost(Points, first, together, threads);
+
+    /// <summary>Where the latest <see cref="OpenCentres"/> computes and why there, where a backend has the choice; null where it is always the host.</summary>
+    string? SeedingReason => null;
 }
 
 /// <summary>
@@ -92,11 +104,39 @@ public sealed record ExecutionOptions
     /// <summary>Which of the backend's devices, counted from 0.</summary>
     public int Device { get; init; }
 
+    /// <summary>Several of the backend's devices, which share the rows; where empty, <see cref="Device"/> is the one.</summary>
+    public IReadOnlyList<int> Devices { get; init; } = [];
+
     /// <summary>
     /// Bytes that an algorithm may keep besides points and labels (bounds); 0 is a quarter of what the process may use. An algorithm asked for by name that
     /// needs more is refused; <c>auto</c> keeps within it.
     /// </summary>
     public long Memory { get; init; }
+
+    /// <summary>The devices meant: <see cref="Devices"/>, or <see cref="Device"/> alone; each of them there, none twice.</summary>
+    /// <param name="backend">The backend's name, for messages.</param>
+    /// <param name="there">The devices that it has.</param>
+    /// <exception cref="ArgumentException">A device is named twice, or <see cref="Device"/> contradicts <see cref="Devices"/>.</exception>
+    /// <exception cref="BackendUnavailableException">A device is not there; the message lists those that are.</exception>
+    public IReadOnlyList<int> ChooseDevices(string backend, IReadOnlyList<BackendDevice> there)
+    {
+        ArgumentNullException.ThrowIfNull(there);
+        if (Devices.Count > 0 && Device != 0)
+            throw new ArgumentException($"Device {Device} and devices {string.Join(", ", Devices)} were both asked for; one of the two says which.");
+        IReadOnlyList<int> chosen = Devices.Count > 0 ? Devices : [Device];
+        foreach (int device in chosen)
+        {
+            if ((uint)device >= (uint)there.Count)
+            {
+                throw new BackendUnavailableException(
+                    $"Backend '{backend}' has no device {device}. There {(there.Count == 1 ? "is" : "are")}: "
+                    + string.Join(", ", there.Select(static (d, i) => $"{i} ({d.Name})")) + ".");
+            }
+            if (chosen.Count(d => d == device) > 1)
+                throw new ArgumentException($"Device {device} of backend '{backend}' is named twice.");
+        }
+        return chosen;
+    }
 }
 
 /// <summary>What a backend found when it looked for its hardware.</summary>
@@ -113,7 +153,20 @@ public sealed record BackendStatus(IReadOnlyList<BackendDevice> Devices, string?
 /// <param name="Kind">What it is: decides which backend <c>auto</c> prefers.</param>
 /// <param name="MemoryBytes">Memory for points; 0 if unknown.</param>
 /// <param name="Capabilities">What it can do, in words.</param>
-public sealed record BackendDevice(string Name, DeviceKind Kind, long MemoryBytes, string Capabilities);
+public sealed record BackendDevice(string Name, DeviceKind Kind, long MemoryBytes, string Capabilities)
+{
+    /// <summary>The version of what it can do, such as CUDA's compute capability 9.0; null where there is no such thing.</summary>
+    public string? ComputeCapability { get; init; }
+
+    /// <summary>The version of its driver; null where there is none.</summary>
+    public string? Driver { get; init; }
+
+    /// <summary>Multiprocessors, compute units or processors; 0 if unknown.</summary>
+    public int ComputeUnits { get; init; }
+
+    /// <summary>Which kernels run on it, and what is left to the host: a line for each.</summary>
+    public IReadOnlyList<string> Kernels { get; init; } = [];
+}
 
 /// <summary>Kinds of device, in the order in which <c>auto</c> prefers them.</summary>
 public enum DeviceKind

@@ -16,6 +16,8 @@ public sealed unsafe class PointSet : IDisposable
     private readonly ReadOnlyMemory<float> _memory;
     private readonly Lock _gate = new();
     private PointStatistics? _statistics;
+    private readonly PointSet? _root; // whose native memory this is a view of: keeps it alive, and knows when it is gone
+    private readonly PointSet? _whole; // whose statistics are this range's as well
     private float* _native;
     private IDisposable? _owner;
 
@@ -31,6 +33,17 @@ public sealed unsafe class PointSet : IDisposable
         _owner = owner;
     }
 
+    // A view of `rows` rows of `of`, from row `start` on.
+    private PointSet(PointSet of, int start, int rows, ReadOnlyMemory<float> weights, PointSet? whole)
+        : this(rows, of.Dimensions, of._memory.IsEmpty ? default : of._memory.Slice(start * of.Dimensions, rows * of.Dimensions), null, null, weights)
+    {
+        of.ThrowIfFreed();
+        _root = of._root ?? of;
+        _whole = whole;
+        if (_memory.IsEmpty)
+            _native = of._native + ((long)start * of.Dimensions);
+    }
+
     /// <summary>The number of points, n.</summary>
     public int Rows { get; }
 
@@ -43,7 +56,7 @@ public sealed unsafe class PointSet : IDisposable
     /// <summary>Whether rows have weights of their own.</summary>
     public bool IsWeighted => !Weights.IsEmpty;
 
-    /// <summary>Largest magnitudes, means and the grid of the exact sums: computed once, at the first use, in O(n·d).</summary>
+    /// <summary>Largest magnitudes, means and the grid of the exact sums: computed once, at the first use, in O(n·d). Of a <see cref="Range"/>, those of the whole.</summary>
     /// <exception cref="InvalidPointsException">A value is NaN or infinite; the message names the first row and column.</exception>
     public PointStatistics Statistics => Measure(threads: 0);
 
@@ -61,7 +74,7 @@ public sealed unsafe class PointSet : IDisposable
         int length = checked(count * Dimensions);
         if (!_memory.IsEmpty)
             return _memory.Span.Slice(start * Dimensions, length);
-        ObjectDisposedException.ThrowIf(_native == null, this);
+        ThrowIfFreed();
         return new ReadOnlySpan<float>(_native + ((long)start * Dimensions), length);
     }
 
@@ -70,7 +83,7 @@ public sealed unsafe class PointSet : IDisposable
     {
         if (!_memory.IsEmpty)
             return _memory.Pin();
-        ObjectDisposedException.ThrowIf(_native == null, this);
+        ThrowIfFreed();
         return new MemoryHandle(_native);
     }
 
@@ -157,17 +170,32 @@ public sealed unsafe class PointSet : IDisposable
         }
         if (!anyPositive)
             throw new InvalidPointsException("Every weight is 0: there is nothing to cluster.");
-        return new PointSet(Rows, Dimensions, _memory, _native, null, weights);
+        return new PointSet(this, 0, Rows, weights, whole: null);
     }
 
-    /// <summary>The statistics, computed with this many threads if they are not there yet.</summary>
+    /// <summary>
+    /// A view of <paramref name="count"/> rows from row <paramref name="start"/> on, without copying: the same memory and its lifetime, its part of the
+    /// weights, and the <see cref="Statistics"/> of the whole, so that what is computed of ranges has the centre and the grid of the whole and adds up to it.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The range is empty or leaves these points.</exception>
+    public PointSet Range(int start, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Rows - start);
+        return new PointSet(this, start, count, IsWeighted ? Weights.Slice(start, count) : default, _whole ?? this);
+    }
+
+    /// <summary>The statistics (of a range, those of the whole), computed with this many threads if they are not there yet.</summary>
     public PointStatistics Measure(int threads)
     {
+        if (_whole is not null)
+            return _whole.Measure(threads);
         lock (_gate)
             return _statistics ??= PointStatistics.Of(this, threads);
     }
 
-    /// <summary>Frees native memory, if these points own any.</summary>
+    /// <summary>Frees native memory, if these points own any: for all that share it.</summary>
     public void Dispose()
     {
         if (_owner is null)
@@ -176,6 +204,8 @@ public sealed unsafe class PointSet : IDisposable
         _owner = null;
         _native = null;
     }
+
+    private void ThrowIfFreed() => ObjectDisposedException.ThrowIf(_memory.IsEmpty && (_root ?? this)._native == null, this);
 
     private sealed class NativeBlock : SafeHandleZeroOrMinusOneIsInvalid
     {

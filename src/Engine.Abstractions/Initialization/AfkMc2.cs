@@ -39,7 +39,7 @@ public sealed class AfkMc2 : IInitializer
 
         Proposals proposals = Proposals.Around(set, weights, chosen.Rows[0], seeding);
         var distances = new CentroidDistances(set, seeding.Threads);
-        using var passes = new ExactDraws(set, weights, seeding);
+        using var passes = new ExactDraws(points, seeding);
         var chain = new int[ChainLength];
         var nearest = new double[ChainLength];
         while (!chosen.AreAll)
@@ -116,28 +116,29 @@ public sealed class AfkMc2 : IInitializer
     }
 
     // k-means++ for chains that have failed; comes into being with the first of them.
-    private sealed class ExactDraws(PointSet set, RowWeights weights, Seeding seeding) : IDisposable
+    private sealed class ExactDraws(ILoadedPoints points, Seeding seeding) : IDisposable
     {
-        private NearestCentres? _groups;
+        private const int Together = 8; // rows that have been chosen by chains, in one pass
+
+        private INearestCentres? _centres;
         private int _joined;
 
         public void TakeOne(ChosenRows chosen, ulong index)
         {
-            if (_groups is null)
+            if (_centres is null)
             {
-                _groups = new NearestCentres(set, weights, chosen.Rows[0], trials: 8, seeding.Threads);
+                _centres = points.OpenCentres(chosen.Rows[0], Together, seeding.Threads);
                 _joined = 1;
             }
-            int[] missing = [.. chosen.Rows.Skip(_joined)];
-            _groups.JoinAll(missing, seeding.Cancellation);
-            _joined = chosen.Count;
-            Potentials potentials = _groups.Potentials;
-            if (potentials.Total == 0)
-                chosen.TakeLowest();
+            _centres.Join([.. chosen.Rows.Skip(_joined)], seeding.Cancellation);
+            int row = _centres.Draw(seeding.Random, index, trials: 1);
+            if (row >= 0)
+                chosen.Take(row);
             else
-                chosen.Take(potentials.RowAt((long)seeding.Random.Below((ulong)potentials.Total, index)));
+                chosen.TakeLowest();
+            _joined = chosen.Count; // a row that was drawn is a centre already; one that was not lies on a centre
         }
 
-        public void Dispose() => _groups?.Dispose();
+        public void Dispose() => _centres?.Dispose();
     }
 }

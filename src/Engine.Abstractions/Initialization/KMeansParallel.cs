@@ -35,7 +35,7 @@ public sealed class KMeansParallel : IInitializer
         var weights = new RowWeights(set);
         var chosen = new ChosenRows(set, seeding.Clusters);
         int first = SquaredDistanceSampling.First(set.Rows, weights, seeding.Random, seeding.Threads);
-        (int[] rows, long[] units) = seeding.Clusters == 1 ? ([first], [1]) : Candidates(set, weights, first, seeding);
+        (int[] rows, long[] units) = seeding.Clusters == 1 ? ([first], [1]) : Candidates(points, first, seeding);
         var random = new Philox(seeding.Seed, seeding.Run, RandomPurpose.Reclustering);
         if (rows.Length > seeding.Clusters)
         {
@@ -49,45 +49,24 @@ public sealed class KMeansParallel : IInitializer
         if (!chosen.AreAll)
         {
             int trials = KMeansPlusPlus.TrialsFor(seeding.Clusters);
-            using var groups = new NearestCentres(set, weights, rows[0], trials, seeding.Threads);
-            groups.JoinAll(rows.AsSpan(1), seeding.Cancellation);
-            SquaredDistanceSampling.Extend(groups, chosen, trials, random, seeding.Cancellation);
+            using INearestCentres centres = points.OpenCentres(rows[0], trials, seeding.Threads);
+            centres.Join(rows.AsSpan(1), seeding.Cancellation);
+            SquaredDistanceSampling.Extend(centres, chosen, trials, random, seeding.Cancellation);
         }
         return chosen.ToCentroids();
     }
 
     // The rows drawn in all rounds, in order, and the weight that belongs to each.
-    private static (int[] Rows, long[] Units) Candidates(PointSet set, RowWeights weights, int first, Seeding seeding)
+    private static (int[] Rows, long[] Units) Candidates(ILoadedPoints points, int first, Seeding seeding)
     {
-        using var groups = new NearestCentres(set, weights, first, Together, seeding.Threads);
-        for (int round = 1; round <= Rounds && groups.Potentials.Total > 0; round++)
+        using INearestCentres centres = points.OpenCentres(first, Together, seeding.Threads);
+        for (int round = 1; round <= Rounds; round++)
         {
             seeding.Cancellation.ThrowIfCancellationRequested();
-            groups.JoinAll(Draw(groups.Potentials, set.Rows, round, seeding), seeding.Cancellation);
+            centres.Join(centres.DrawEach(seeding.Random, (ulong)round << 32, (long)Oversampling * seeding.Clusters), seeding.Cancellation);
         }
-        (int Row, long Units)[] kept = [.. groups.Centres.Zip(groups.WeightUnits).Where(static c => c.Second > 0)];
+        (int Row, long Units)[] kept = [.. centres.Centres.Zip(centres.WeightUnits()).Where(static c => c.Second > 0)];
         return ([.. kept.Select(static c => c.Row)], [.. kept.Select(static c => c.Units)]);
-    }
-
-    // Rows in ascending order.
-    private static int[] Draw(Potentials potentials, int rows, int round, Seeding seeding)
-    {
-        var drawn = new List<int>();
-        UInt128 oversampling = (UInt128)Oversampling * (uint)seeding.Clusters;
-        Chunks.For(rows, PointStatistics.BlockRows, seeding.Threads,
-            static () => new List<int>(),
-            (some, start, count) =>
-            {
-                for (int i = start; i < start + count; i++)
-                {
-                    long units = potentials.UnitsOf(i);
-                    if (units > 0 && seeding.Random.Below((ulong)potentials.Total, ((ulong)round << 32) | (uint)i) < oversampling * (ulong)units)
-                        some.Add(i);
-                }
-            },
-            drawn.AddRange);
-        drawn.Sort();
-        return [.. drawn];
     }
 
     // Greedy k-means++ on the candidates, which are distinct: it never runs out of rows to draw.
@@ -101,8 +80,8 @@ public sealed class KMeansParallel : IInitializer
         chosen.Take(first);
         if (!chosen.AreAll)
         {
-            using var groups = new NearestCentres(candidates, weights, first, trials, seeding.Threads);
-            SquaredDistanceSampling.Extend(groups, chosen, trials, random, seeding.Cancellation);
+            using var centres = new NearestCentres(candidates, weights, first, trials, seeding.Threads);
+            SquaredDistanceSampling.Extend(centres, chosen, trials, random, seeding.Cancellation);
         }
         return chosen.Rows;
     }

@@ -27,23 +27,24 @@ public sealed class KMeansPlusPlus : IInitializer
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(seeding);
-        return Choose(points.Points, seeding, TrialsFor(seeding.Clusters));
+        return Choose(points, seeding, TrialsFor(seeding.Clusters));
     }
 
     /// <summary>Rows drawn for each of k centroids.</summary>
     internal static int TrialsFor(int clusters) => 2 + (int)Math.Log(clusters);
 
-    internal static CentroidSet Choose(PointSet set, Seeding seeding, int trials)
+    internal static CentroidSet Choose(ILoadedPoints points, Seeding seeding, int trials)
     {
         seeding.Cancellation.ThrowIfCancellationRequested();
+        PointSet set = points.Points;
         var weights = new RowWeights(set);
         var chosen = new ChosenRows(set, seeding.Clusters);
         int first = SquaredDistanceSampling.First(set.Rows, weights, seeding.Random, seeding.Threads);
         chosen.Take(first);
         if (!chosen.AreAll)
         {
-            using var groups = new NearestCentres(set, weights, first, trials, seeding.Threads);
-            SquaredDistanceSampling.Extend(groups, chosen, trials, seeding.Random, seeding.Cancellation);
+            using INearestCentres centres = points.OpenCentres(first, trials, seeding.Threads);
+            SquaredDistanceSampling.Extend(centres, chosen, trials, seeding.Random, seeding.Cancellation);
         }
         return chosen.ToCentroids();
     }

@@ -6,12 +6,14 @@ namespace KMeansFast;
 /// All rows and the nearest of the centres chosen so far, which are rows themselves: what every method of D² sampling works on. In row order while there are few
 /// centres (<see cref="RowOrder"/>), then in groups (<see cref="RowGroups"/>); picks, distances and owners are those of n·k canonical distances, whichever it is.
 /// </summary>
-internal sealed class NearestCentres : IDisposable
+internal sealed class NearestCentres : INearestCentres
 {
     private readonly SeedingRows _rows;
     private readonly int _most;
     private RowOrder? _inOrder;
     private RowGroups? _groups;
+    private int[] _drawn = [];
+    private int _winner = -1; // among those drawn last: a centre to be, once another look is taken
 
     /// <summary>All rows around one. O(n·d).</summary>
     /// <param name="set">The points.</param>
@@ -28,20 +30,80 @@ internal sealed class NearestCentres : IDisposable
         _inOrder = new RowOrder(_rows, first);
     }
 
-    /// <summary>Distances to the nearest centre, as potentials.</summary>
-    public Potentials Potentials => _rows.Potentials;
+    /// <inheritdoc/>
+    public IReadOnlyList<int> Centres
+    {
+        get
+        {
+            JoinDrawn();
+            return _inOrder?.Centres ?? _groups!.Centres;
+        }
+    }
 
-    /// <summary>The rows that are centres, in the order in which they came.</summary>
-    public IEnumerable<int> Centres => _inOrder?.Centres ?? _groups!.Centres;
-
-    /// <summary>The weight of each centre's rows in units, in the same order; a row belongs to the earliest of its nearest centres.</summary>
-    public IEnumerable<long> WeightUnits => _inOrder?.WeightUnits() ?? _groups!.WeightUnits;
+    /// <inheritdoc/>
+    public long[] WeightUnits()
+    {
+        JoinDrawn();
+        return _inOrder?.WeightUnits() ?? _groups!.WeightUnits;
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _rows.Dispose();
 
-    /// <summary>Which of these candidates, rows all of them, would take most units off the total potential; the earlier of equals.</summary>
-    public int Best(ReadOnlySpan<int> candidates)
+    /// <inheritdoc/>
+    public int Draw(Philox random, ulong index, int trials)
+    {
+        JoinDrawn();
+        Potentials potentials = _rows.Potentials;
+        if (potentials.Total == 0)
+            return -1;
+        if (_drawn.Length != trials)
+            _drawn = new int[trials];
+        for (int t = 0; t < trials; t++)
+            _drawn[t] = potentials.RowAt((long)random.Below((ulong)potentials.Total, index + (uint)t));
+        _winner = trials == 1 ? 0 : Best(_drawn);
+        return _drawn[_winner];
+    }
+
+    /// <inheritdoc/>
+    public int[] DrawEach(Philox random, ulong index, long oversampling)
+    {
+        JoinDrawn();
+        Potentials potentials = _rows.Potentials;
+        var drawn = new List<int>();
+        if (potentials.Total == 0)
+            return [];
+        Chunks.For(_rows.Count, PointStatistics.BlockRows, _rows.Threads,
+            static () => new List<int>(),
+            (some, start, count) =>
+            {
+                for (int i = start; i < start + count; i++)
+                {
+                    long units = potentials.UnitsOf(i);
+                    if (units > 0 && random.Below((ulong)potentials.Total, index + (uint)i) < (UInt128)oversampling * (ulong)units)
+                        some.Add(i);
+                }
+            },
+            drawn.AddRange);
+        drawn.Sort();
+        return [.. drawn];
+    }
+
+    /// <inheritdoc/>
+    public void Join(ReadOnlySpan<int> rows, CancellationToken cancellation)
+    {
+        JoinDrawn();
+        while (!rows.IsEmpty)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlySpan<int> some = rows[..Math.Min(_rows.Trials, rows.Length)];
+            rows = rows[some.Length..];
+            JoinAtOnce(some);
+        }
+    }
+
+    // Which of these candidates would take most units off the total potential; the earlier of equals.
+    private int Best(ReadOnlySpan<int> candidates)
     {
         Load(candidates, joining: 1);
         GainEstimate gain = _inOrder?.Sift() ?? _groups!.Sift();
@@ -55,34 +117,31 @@ internal sealed class NearestCentres : IDisposable
         return best;
     }
 
-    /// <summary>Makes the candidate numbered <paramref name="winner"/> among those last looked at a centre.</summary>
-    public void Join(int winner)
+    // The last centre of all need not be joined: no one looks again.
+    private void JoinDrawn()
     {
-        if (_inOrder is not null)
+        int winner = _winner;
+        _winner = -1;
+        if (winner < 0)
+            return;
+        if (_drawn.Length == 1)
+            JoinAtOnce(_drawn); // nothing was sifted to choose it
+        else if (_inOrder is not null)
             _inOrder.Join(winner);
         else
             _groups!.Move(1u << winner);
     }
 
-    /// <summary>Makes all these rows centres, the first of them first.</summary>
-    /// <param name="rows">Any number of rows.</param>
-    /// <param name="cancellation">Looked at between passes.</param>
-    public void JoinAll(ReadOnlySpan<int> rows, CancellationToken cancellation = default)
+    private void JoinAtOnce(ReadOnlySpan<int> rows)
     {
-        while (!rows.IsEmpty)
+        Load(rows, joining: rows.Length);
+        if (_inOrder is not null)
         {
-            cancellation.ThrowIfCancellationRequested();
-            ReadOnlySpan<int> some = rows[..Math.Min(_rows.Trials, rows.Length)];
-            rows = rows[some.Length..];
-            Load(some, joining: some.Length);
-            if (_inOrder is not null)
-            {
-                _inOrder.JoinAll();
-                continue;
-            }
-            _groups!.Sift();
-            _groups.Move(_rows.All);
+            _inOrder.JoinAll();
+            return;
         }
+        _groups!.Sift();
+        _groups.Move(_rows.All);
     }
 
     // Groups come into being when candidates are about to be looked at, not when the last centre has come: there may be no more to come.

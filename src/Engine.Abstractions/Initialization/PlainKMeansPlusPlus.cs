@@ -23,6 +23,6 @@ public sealed class PlainKMeansPlusPlus : IInitializer
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(seeding);
-        return KMeansPlusPlus.Choose(points.Points, seeding, trials: 1);
+        return KMeansPlusPlus.Choose(points, seeding, trials: 1);
     }
 }

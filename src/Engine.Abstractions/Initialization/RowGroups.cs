@@ -45,10 +45,10 @@ internal sealed unsafe class RowGroups
     private Potentials Potentials => _rows.Potentials;
 
     /// <summary>The rows that are centres, in the order in which they came.</summary>
-    public IEnumerable<int> Centres => _groups.Select(static g => g.Centre);
+    public IReadOnlyList<int> Centres => [.. _groups.Select(static g => g.Centre)];
 
     /// <summary>The weight of each centre's rows in units, in the same order; a row belongs to the earliest of its nearest centres.</summary>
-    public IEnumerable<long> WeightUnits => _groups.Select(static g => g.Weight);
+    public long[] WeightUnits => [.. _groups.Select(static g => g.Weight)];
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Start(RowOrder order)

@@ -12,7 +12,6 @@ internal sealed unsafe class SeedingRows : IDisposable
     private readonly System.Buffers.MemoryHandle _pin;
     private readonly float* _values;
     private readonly int[] _candidates;
-    private readonly int _threads;
 
     /// <summary>All rows, no centre yet.</summary>
     /// <param name="set">The points.</param>
@@ -21,7 +20,7 @@ internal sealed unsafe class SeedingRows : IDisposable
     /// <param name="threads">Host threads; 0 is one for each processor.</param>
     public SeedingRows(PointSet set, RowWeights weights, int trials, int threads)
     {
-        (Count, Dimensions, Weights, _threads) = (set.Rows, set.Dimensions, weights, threads);
+        (Count, Dimensions, Weights, Threads) = (set.Rows, set.Dimensions, weights, threads);
         Filter = new DistanceFilter(set.Dimensions);
         _pin = set.Pin();
         _values = (float*)_pin.Pointer;
@@ -35,6 +34,9 @@ internal sealed unsafe class SeedingRows : IDisposable
 
     /// <summary>Coordinates of a row.</summary>
     public int Dimensions { get; }
+
+    /// <summary>Host threads; 0 is one for each processor.</summary>
+    public int Threads { get; }
 
     /// <summary>Their weights.</summary>
     public RowWeights Weights { get; }
@@ -72,7 +74,7 @@ internal sealed unsafe class SeedingRows : IDisposable
     }
 
     /// <summary>The threads worth waking for this many distances.</summary>
-    public int ThreadsFor(long distances) => distances * Dimensions < SmallWork ? 1 : _threads;
+    public int ThreadsFor(long distances) => distances * Dimensions < SmallWork ? 1 : Threads;
 
     /// <summary>The candidates that may gain most: one in almost every case.</summary>
     public uint Contenders(GainEstimate gain)

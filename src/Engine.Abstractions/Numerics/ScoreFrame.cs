@@ -61,7 +61,7 @@ public sealed class ScoreFrame
         ArgumentNullException.ThrowIfNull(centroids);
         int d = centroids.Dimensions;
         PointStatistics statistics = points.Statistics;
-        double scale = Math.ScaleB(1, TopExponent - 1 - Math.ILogB(LargestNorm(statistics, centroids)));
+        double scale = Math.ScaleB(1, TopExponent - 1 - Math.ILogB(LargestExtent(statistics, centroids)));
         // The scale must be a float32 of its own, also for data of denormals or of huge values.
         scale = Math.Clamp(scale, Math.ScaleB(1, -126), Math.ScaleB(1, 127));
 
@@ -83,9 +83,13 @@ public sealed class ScoreFrame
         return new ScoreFrame(centroids, (float)scale, shift, halfNorms, largestNorm, ScoreBound.Of(d, depth, startsFromHalfNorm, largestNorm));
     }
 
-    /// <summary>The bound of a second kernel in the same frame, which subtracts at the end and has a depth of its own.</summary>
+    /// <summary>The largest norm of a centroid in the frame.</summary>
+    public double LargestNorm => _largestNorm;
+
+    /// <summary>The bound of a second kernel in the same frame, with a depth of its own.</summary>
     /// <param name="depth">As for <see cref="For"/>.</param>
-    public ScoreBound BoundOf(int depth) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm: false, _largestNorm);
+    /// <param name="startsFromHalfNorm">As for <see cref="For"/>.</param>
+    public ScoreBound BoundOf(int depth, bool startsFromHalfNorm = false) => ScoreBound.Of(Shift.Length, depth, startsFromHalfNorm, _largestNorm);
 
     /// <summary>Writes one centroid in the frame, every coordinate rounded once; d values, <paramref name="stride"/> apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -107,7 +111,7 @@ public sealed class ScoreFrame
     }
 
     // A bound on every |x_l| and |c_l|, on their distance from the centre and on its norm; positive.
-    private static double LargestNorm(PointStatistics statistics, CentroidSet centroids)
+    private static double LargestExtent(PointStatistics statistics, CentroidSet centroids)
     {
         float[] largest = [.. statistics.LargestMagnitude];
         ReadOnlySpan<float> values = centroids.Values;
@@ -228,6 +232,15 @@ public readonly struct ScoreBound
     {
         float cross = _cross + (1.02f * residual);
         return new ScoreBound(cross < LargestCross ? cross : 1e30f, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
+    }
+
+    /// <summary>The bound of scores that were changed once more, each by at most this part of x̂·ĉ and of ½‖ĉ‖². O(1).</summary>
+    /// <param name="relative">At most about a hundredth: above that nothing is certified.</param>
+    public ScoreBound Coarsened(float relative)
+    {
+        float cross = _cross + (1.02f * relative);
+        return new ScoreBound(
+            cross < LargestCross ? cross : 1e30f, _square + (0.52f * relative), _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
     }
 
     /// <summary>

@@ -23,7 +23,12 @@ public sealed class ScalarBackend : IBackend
         new([new BackendDevice("one thread, no SIMD", DeviceKind.Reference, 0, "binary64 distances")], null);
 
     /// <inheritdoc/>
-    public ILoadedPoints Load(PointSet points, ExecutionOptions options) => new Loaded(points);
+    public ILoadedPoints Load(PointSet points, ExecutionOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.ChooseDevices(Name, Probe().Devices);
+        return new Loaded(points);
+    }
 
     /// <inheritdoc/>
     public void Dispose() { }

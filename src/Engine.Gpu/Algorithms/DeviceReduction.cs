@@ -4,61 +4,78 @@ using ILGPU.Runtime;
 
 namespace KMeansFast.Gpu;
 
-/// <summary>The exact sums' change since the previous reduction, computed on the device with integer atomics and merged on the host.</summary>
-internal sealed class DeviceReduction
+/// <summary>The exact sums' change, kept on the device: every assignment adds what it moved, by integer atomics; the host takes it over and clears it.</summary>
+internal sealed class DeviceReduction : IReduction
 {
-    private readonly DevicePoints _points;
+    private readonly IDeviceRows _rows;
     private readonly int _clusters;
     private readonly AcceleratorStream _stream;
-    private readonly ArrayView<int> _labels;
-    private readonly ArrayView<int> _reduced;
+    private readonly ArrayView<int> _summed;
     private readonly ArrayView<double> _gridScale;
     private readonly ArrayView<long> _delta;
     private readonly long[] _hostDelta;
 
-    public DeviceReduction(DevicePoints points, int clusters, ArrayView<int> labels, DeviceMemory memory, AcceleratorStream stream)
+    public DeviceReduction(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream)
     {
-        _points = points;
+        _rows = rows;
         _clusters = clusters;
-        _labels = labels;
         _stream = stream;
-        int d = points.Points.Dimensions;
-        _reduced = memory.Allocate<int>(points.Points.Rows);
-        _reduced.MemSet(stream, 0xFF); // −1: in no cluster's sum yet
+        int d = rows.Points.Dimensions;
+        _summed = memory.Allocate<int>(rows.Rows);
         _gridScale = memory.Allocate<double>(d);
-        _delta = memory.Allocate<long>(((long)clusters * d) + (2L * clusters));
+        _delta = memory.Allocate<long>(Integers(clusters, d));
+        if (_delta.Length > Array.MaxLength)
+            throw new BackendUnavailableException($"{clusters:N0} × {d:N0} sums exceed the {Array.MaxLength:N0} values that fit here.");
         _hostDelta = new long[_delta.Length];
-        double[] scale = points.Points.Statistics.Grid.Scale.ToArray();
+        _summed.MemSet(stream, 0xFF); // −1: in no cluster's sum yet
+        _delta.MemSetToZero(stream);
+        double[] scale = rows.Points.Statistics.Grid.Scale.ToArray();
         _gridScale.CopyFromCPU(stream, scale);
+        stream.Synchronize();
     }
 
-    /// <summary>Adds the change to <paramref name="sums"/>. O(moved · d + k · d).</summary>
-    public void Reduce(ClusterSums sums)
+    public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) => needs.With<int>(rows);
+
+    public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, int clusters, int dimensions) =>
+        needs.With<double>(dimensions).With<long>(Integers(clusters, dimensions));
+
+    /// <summary>O(n + moved · d).</summary>
+    public void Follow(RowState state)
     {
-        PointSet points = _points.Points;
-        GpuDevice device = _points.GpuDevice;
-        int laneBits = BitOperations.Log2(Math.Min((uint)device.GroupSize, BitOperations.RoundUpToPowerOf2((uint)points.Dimensions)));
-        int rowsAtOnce = device.GroupSize >> laneBits;
-        _delta.MemSetToZero(_stream);
-        device.Reduce!(_stream, new KernelConfig((int)(((long)points.Rows + rowsAtOnce - 1) / rowsAtOnce), device.GroupSize), new ReduceArguments
+        PointSet points = _rows.Points;
+        GpuDevice device = _rows.GpuDevice;
+        // Weight and count are two more dimensions. A group's parts of a strip are whole numbers of rows.
+        int laneBits = BitOperations.Log2(Math.Min((uint)device.GroupSize, BitOperations.RoundUpToPowerOf2((uint)points.Dimensions + 2)));
+        laneBits = Math.Max(laneBits, BitOperations.Log2((uint)device.GroupSize) - BitOperations.Log2((uint)Tuning.StripRows));
+        (Action<AcceleratorStream, KernelConfig, UpdateArguments> kernel, bool isShared) = device.Update(_delta.Length);
+        long strips = ((long)_rows.Rows + Tuning.StripRows - 1) / Tuning.StripRows;
+        // Groups with sums of their own add them to the change once: the fewer groups, the better.
+        long groups = Math.Min(strips, isShared ? (long)device.Multiprocessors * Tuning.WalkingGroups : Tuning.MostGroups);
+        kernel(_stream, new KernelConfig((int)groups, device.GroupSize), new UpdateArguments
         {
-            Points = _points.Values,
-            Weights = _points.Weights,
-            Labels = _labels,
-            Reduced = _reduced,
+            Points = _rows.Values,
+            Weights = _rows.Weights,
+            Labels = state.Labels,
+            Summed = _summed,
             GridScale = _gridScale,
             Delta = _delta,
-            WeightScale = sums.Grid.WeightScale,
+            WeightScale = points.Statistics.Grid.WeightScale,
             Weighted = points.IsWeighted ? 1 : 0,
-            Rows = points.Rows,
+            Rows = _rows.Rows,
             Dimensions = points.Dimensions,
             Clusters = _clusters,
             LaneBits = laneBits,
         });
+    }
+
+    /// <summary>O(k · d).</summary>
+    public void MoveTo(ClusterSums sums, RowState state)
+    {
         _delta.CopyToCPU(_stream, _hostDelta);
+        _delta.MemSetToZero(_stream);
         _stream.Synchronize();
 
-        int d = points.Dimensions;
+        int d = _rows.Points.Dimensions;
         ReadOnlySpan<long> weights = _hostDelta.AsSpan(_clusters * d, _clusters);
         ReadOnlySpan<long> counts = _hostDelta.AsSpan((_clusters * d) + _clusters, _clusters);
         for (int j = 0; j < _clusters; j++)
@@ -71,4 +88,6 @@ internal sealed class DeviceReduction
             sums.Counts[j] += (int)counts[j];
         }
     }
+
+    private static long Integers(int clusters, int dimensions) => ((long)clusters * dimensions) + (2L * clusters);
 }

@@ -1,40 +1,46 @@
+using ILGPU.Runtime;
+
 namespace KMeansFast.Gpu;
 
 /// <summary>The exact sums' change on the host, for devices without binary64 or 64-bit atomics: the same integers, because sums are exact.</summary>
-internal sealed class HostReduction
+internal sealed class HostReduction : IReduction
 {
-    private readonly DevicePoints _points;
+    private readonly IDeviceRows _rows;
+    private readonly AcceleratorStream _stream;
     private readonly int[] _labels;
-    private readonly int[] _reduced;
+    private readonly int[] _summed;
 
-    public HostReduction(DevicePoints points)
+    public HostReduction(IDeviceRows rows, AcceleratorStream stream)
     {
-        _points = points;
-        _labels = new int[points.Points.Rows];
-        _reduced = new int[points.Points.Rows];
-        Array.Fill(_reduced, -1);
+        _rows = rows;
+        _stream = stream;
+        _labels = new int[rows.Rows];
+        _summed = new int[rows.Rows];
+        Array.Fill(_summed, -1);
     }
 
-    /// <summary>Reads labels of all rows.</summary>
-    public delegate void LabelReader(Span<int> labels);
+    /// <summary>Nothing: the host has the values.</summary>
+    public void Follow(RowState state) { }
 
-    /// <summary>Adds the change to <paramref name="sums"/>. O(n + moved · d).</summary>
-    public void Reduce(LabelReader read, ClusterSums sums)
+    /// <summary>O(n + moved · d).</summary>
+    public void MoveTo(ClusterSums sums, RowState state)
     {
-        read(_labels);
-        PointSet points = _points.Points;
-        Chunks.For(points.Rows, PointStatistics.BlockRows, _points.Threads,
+        state.Labels.CopyToCPU(_stream, _labels);
+        _stream.Synchronize();
+        PointSet points = _rows.Points;
+        int first = _rows.First;
+        Chunks.For(_rows.Rows, PointStatistics.BlockRows, _rows.Threads,
             () => new ClusterSums(sums.Clusters, sums.Grid),
             (part, start, count) =>
             {
                 for (int i = start; i < start + count; i++)
                 {
-                    if (_labels[i] == _reduced[i])
+                    if (_labels[i] == _summed[i])
                         continue;
-                    if (_reduced[i] >= 0)
-                        part.Remove(points[i], points.WeightOf(i), _reduced[i]);
-                    part.Add(points[i], points.WeightOf(i), _labels[i]);
-                    _reduced[i] = _labels[i];
+                    if (_summed[i] >= 0)
+                        part.Remove(points[first + i], points.WeightOf(first + i), _summed[i]);
+                    part.Add(points[first + i], points.WeightOf(first + i), _labels[i]);
+                    _summed[i] = _labels[i];
                 }
             },
             sums.Merge);

@@ -35,7 +35,7 @@ internal static class CudaDevices
         new BackendDevice(
             device.Name, DeviceKind.Gpu, device.MemorySize,
             $"{device.Architecture}, driver {device.DriverVersion}, {device.NumMultiprocessors} multiprocessors"),
-        TileShape.Large,
+        Tile: null,
         Tuning.GroupSize)
     {
         PtxLoader = device.Architecture >= CudaArchitecture.SM_80 ? static accelerator => new CudaPtxLoader((CudaAccelerator)accelerator) : null,

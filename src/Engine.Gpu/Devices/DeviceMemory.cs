@@ -3,38 +3,66 @@ using ILGPU.Runtime;
 
 namespace KMeansFast.Gpu;
 
-/// <summary>Buffers on one device that are freed together. To be used under the device's gate.</summary>
+/// <summary>Buffers on one device that are given back together. To be used under the device's gate.</summary>
 internal sealed class DeviceMemory(GpuDevice device)
 {
-    private readonly List<MemoryBuffer> _buffers = [];
+    private readonly List<MemoryBuffer1D<byte, Stride1D.Dense>> _buffers = [];
     private long _bytes;
 
-    /// <summary>A buffer of at least one element, so that a view of nothing is still a view.</summary>
+    /// <summary>A buffer of at least one element, so that a view of nothing is still a view. What it holds is left over.</summary>
     /// <exception cref="BackendUnavailableException">The driver has no memory left.</exception>
     public ArrayView<T> Allocate<T>(long count) where T : unmanaged
     {
+        long bytes = Math.Max(count, 1) * Interop.SizeOf<T>();
         try
         {
-            MemoryBuffer1D<T, Stride1D.Dense> buffer = device.Accelerator.Allocate1D<T>(Math.Max(count, 1));
+            MemoryBuffer1D<byte, Stride1D.Dense> buffer = device.Pool.Take(bytes) ?? New(bytes);
             _buffers.Add(buffer);
-            _bytes += buffer.LengthInBytes;
-            device.Reserve(buffer.LengthInBytes);
-            return buffer.View.BaseView;
+            _bytes += bytes;
+            device.Reserve(bytes);
+            return buffer.View.BaseView.Cast<T>();
         }
         catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
         {
-            throw new BackendUnavailableException($"Device '{device.Name}' has no {count * Interop.SizeOf<T>() / 1048576.0:N1} MB left: {e.Message}", e);
+            throw new BackendUnavailableException($"Device '{device.Name}' has no {bytes / 1048576.0:N1} MB left: {e.Message}", e);
         }
     }
 
-    /// <summary>Frees everything. Buffers of a closed device are gone already; freeing them again does nothing.</summary>
+    /// <summary>Keeps everything for what asks next; no kernel may use it any more. The pool of a closed device is not used again.</summary>
+    public void GiveBack()
+    {
+        foreach (MemoryBuffer1D<byte, Stride1D.Dense> buffer in _buffers)
+            device.Pool.Give(buffer);
+        Forget();
+    }
+
+    /// <summary>Frees everything, and what waits in the pool. Buffers of a closed device are gone already; freeing them again does nothing.</summary>
     public void Free()
     {
-        foreach (MemoryBuffer buffer in _buffers)
+        foreach (MemoryBuffer1D<byte, Stride1D.Dense> buffer in _buffers)
             buffer.Dispose();
+        Forget();
+        device.Pool.Trim();
+    }
+
+    private void Forget()
+    {
         _buffers.Clear();
         device.Reserve(-_bytes);
         _bytes = 0;
+    }
+
+    private MemoryBuffer1D<byte, Stride1D.Dense> New(long bytes)
+    {
+        try
+        {
+            return device.Accelerator.Allocate1D<byte>(bytes);
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException && device.Pool.IdleBytes > 0)
+        {
+            device.Pool.Trim();
+            return device.Accelerator.Allocate1D<byte>(bytes);
+        }
     }
 
     /// <summary>An estimate of memory to be allocated.</summary>

@@ -16,9 +16,9 @@ internal sealed record FoundDevices(Context? Context, IReadOnlyList<FoundDevice>
 /// <summary>A device that can be used, and what the backend has to know of it.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Description">What users see.</param>
-/// <param name="Tile">The shape of the groups of threads that suits it.</param>
+/// <param name="Tile">The one shape of tile that it can have; null where there is a choice (<see cref="Tuning.Shape"/>).</param>
 /// <param name="GroupSize">Threads in groups of kernels without a tile: a power of two.</param>
-internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape Tile, int GroupSize)
+internal sealed record FoundDevice(Device Device, BackendDevice Description, TileShape? Tile, int GroupSize)
 {
     /// <summary>Bytes that may be used at most; 0 leaves it to the driver to say what is free.</summary>
     public long MemoryLimit { get; init; }
@@ -32,19 +32,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
+    /// <summary>Makes what computes canonical distances there, if not kernels in PTX: for tests.</summary>
+    public Func<Accelerator, ICanonicalRows>? CanonicalRows { get; init; }
+
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }
-}
-
-/// <summary>The shapes of tiles that kernels are compiled for.</summary>
-internal enum TileShape
-{
-    /// <summary><see cref="LargeTile"/>.</summary>
-    Large,
-
-    /// <summary><see cref="MediumTile"/>.</summary>
-    Medium,
-
-    /// <summary><see cref="SmallTile"/>.</summary>
-    Small,
 }

@@ -10,23 +10,21 @@ namespace KMeansFast.Gpu;
 internal sealed class GpuDevice : IDisposable
 {
     private readonly FoundDevice _found;
+    private readonly Dictionary<TileShape, TileKernels> _tiles = [];
+    private Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments>? _applyLabels;
+    private Action<AcceleratorStream, KernelConfig, BoundsArguments>? _bounds;
+    private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
+    private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
     private long _reserved;
+    private SeedingKernels? _seeding;
     private bool _disposed;
 
     private GpuDevice(FoundDevice found, Accelerator accelerator)
     {
         _found = found;
         Accelerator = accelerator;
-        Kernels = found.Tile switch
-        {
-            TileShape.Large => TileKernels.Load<LargeTile>(accelerator),
-            TileShape.Medium => TileKernels.Load<MediumTile>(accelerator),
-            _ => TileKernels.Load<SmallTile>(accelerator),
-        };
-        ApplyLabels = accelerator.LoadKernel<ApplyLabelsArguments>(ApplyLabelsKernel.Run);
         Ptx = found.PtxLoader?.Invoke(accelerator);
-        if (found.ReducesOnDevice)
-            Reduce = accelerator.LoadKernel<ReduceArguments>(ReduceKernel.Run);
+        CanonicalRows = found.CanonicalRows?.Invoke(accelerator) ?? (Ptx is null ? null : new PtxCanonicalRows(Ptx));
     }
 
     /// <summary>Serialises the work of all threads on this device.</summary>
@@ -34,16 +32,28 @@ internal sealed class GpuDevice : IDisposable
 
     public Accelerator Accelerator { get; }
 
-    /// <summary>The kernels that score rows.</summary>
-    public TileKernels Kernels { get; }
+    /// <summary>Memory that steps gave back.</summary>
+    public BufferPool Pool { get; } = new();
 
-    public Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments> ApplyLabels { get; }
+    /// <summary>Writes resolved labels.</summary>
+    public Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments> ApplyLabels =>
+        _applyLabels ??= Compile(() => Accelerator.LoadKernel<ApplyLabelsArguments>(ApplyLabelsKernel.Run));
 
-    /// <summary>Null where the host reduces.</summary>
-    public Action<AcceleratorStream, KernelConfig, ReduceArguments>? Reduce { get; }
+    /// <summary>Lists rows whose bounds no longer hold.</summary>
+    public Action<AcceleratorStream, KernelConfig, BoundsArguments> Bounds =>
+        _bounds ??= Compile(() => Accelerator.LoadKernel<BoundsArguments>(BoundsKernel.Run));
+
+    /// <summary>Whether exact sums are computed here. Where not, the host does it.</summary>
+    public bool ReducesOnDevice => _found.ReducesOnDevice;
 
     /// <summary>Loads kernels written in PTX; null where the device takes none.</summary>
     public IPtxLoader? Ptx { get; }
+
+    /// <summary>Canonical distances on the device; null where it has no arithmetic that compilers leave alone.</summary>
+    public ICanonicalRows? CanonicalRows { get; }
+
+    /// <summary>The kernels of seeding, compiled when first asked for. Under the gate.</summary>
+    public SeedingKernels Seeding => _seeding ??= SeedingKernels.Load(Accelerator);
 
     public string Name => _found.Description.Name;
 
@@ -52,7 +62,10 @@ internal sealed class GpuDevice : IDisposable
     /// <summary>Threads in groups of kernels without a tile: a power of two.</summary>
     public int GroupSize => _found.GroupSize;
 
-    /// <summary>Opens a device and compiles its kernels.</summary>
+    /// <summary>Multiprocessors, for grids whose groups walk until nothing is left.</summary>
+    public int Multiprocessors => Accelerator.NumMultiprocessors;
+
+    /// <summary>Opens a device. Kernels are compiled when they are first asked for.</summary>
     /// <exception cref="BackendUnavailableException">The driver refuses.</exception>
     public static GpuDevice Open(Context context, FoundDevice found)
     {
@@ -72,7 +85,32 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
+    /// <summary>The kernels that score this many clusters and dimensions.</summary>
+    public TileKernels Tiles(int clusters, int dimensions)
+    {
+        TileShape shape = _found.Tile is { } only && TileKernels.Holds(only, dimensions) ? only : Tuning.Shape(clusters, dimensions);
+        if (!_tiles.TryGetValue(shape, out TileKernels? kernels))
+            _tiles[shape] = kernels = Compile(() => TileKernels.Load(Accelerator, shape));
+        return kernels;
+    }
+
+    /// <summary>The kernel that brings exact sums up to date, and whether it adds up in shared memory, where <paramref name="sums"/> integers fit.</summary>
+    public (Action<AcceleratorStream, KernelConfig, UpdateArguments> Kernel, bool IsShared) Update(long sums) =>
+        sums <= Tuning.SharedSums && Accelerator.MaxSharedMemoryPerGroup >= Tuning.SharedSumsFrom
+            ? (_updateShared ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<SharedSums>.Run)), true)
+            : (_updateGlobal ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<GlobalSums>.Run)), false);
+
     /// <summary>Whether <paramref name="needs"/> fit into what is free.</summary>
+    public bool Fits(DeviceMemory.Needs needs)
+    {
+        if (needs.LargestBuffer > _found.LargestBuffer)
+            return false;
+        if (needs.Total > Free())
+            Pool.Trim();
+        return needs.Total <= Free();
+    }
+
+    /// <summary>Checks that <paramref name="needs"/> fit into what is free; what waits in the pool makes room.</summary>
     /// <exception cref="BackendUnavailableException">They do not; the message gives the figures.</exception>
     public void CheckFits(DeviceMemory.Needs needs, string what)
     {
@@ -81,15 +119,21 @@ internal sealed class GpuDevice : IDisposable
             throw new BackendUnavailableException(
                 $"{what} need a buffer of {Megabytes(needs.LargestBuffer)} on '{Name}', whose largest is {Megabytes(_found.LargestBuffer)}.");
         }
-        long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved : long.MaxValue);
-        if (Accelerator is CudaAccelerator cuda)
-            free = Math.Min(free, cuda.GetFreeMemory());
+        long free = Free();
+        if (needs.Total > free && Pool.IdleBytes > 0)
+        {
+            Pool.Trim();
+            free = Free();
+        }
         if (needs.Total > free)
             throw new BackendUnavailableException($"{what} need {Megabytes(needs.Total)} on '{Name}', which has {Megabytes(free)} free.");
     }
 
     /// <summary>Counts memory as taken (or, negative, as given back).</summary>
     public void Reserve(long bytes) => _reserved += bytes;
+
+    /// <summary>Whether the device is closed, and all memory on it gone.</summary>
+    public bool IsDisposed => _disposed;
 
     /// <summary>Throws if the device is closed.</summary>
     public void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_disposed, this);
@@ -101,7 +145,27 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            Pool.Trim();
+            CanonicalRows?.Dispose();
             Accelerator.Dispose();
+        }
+    }
+
+    private long Free()
+    {
+        long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved - Pool.IdleBytes : long.MaxValue);
+        return Accelerator is CudaAccelerator cuda ? Math.Min(free, cuda.GetFreeMemory()) : free;
+    }
+
+    private T Compile<T>(Func<T> load)
+    {
+        try
+        {
+            return load();
+        }
+        catch (Exception e)
+        {
+            throw new BackendUnavailableException($"Device '{Name}' cannot compile a kernel: {e.Message}", e);
         }
     }
 

@@ -79,11 +79,11 @@ internal static class OpenClDevices
         string capabilities = $"{device.PlatformName}, {device.DeviceVersion}, {device.NumMultiprocessors} compute units"
             + (reduces ? "" : ", sums on the host (no binary64 or no 64-bit atomics)")
             + (flushes ? ", flushes subnormal numbers" : "");
-        bool fitsLarge = device.MaxSharedMemoryPerGroup >= 40 << 10 && device.MaxNumThreadsPerGroup >= ScoreTile<LargeTile>.Threads;
+        bool hasRoom = device.MaxSharedMemoryPerGroup >= Tuning.SharedMemory && device.MaxNumThreadsPerGroup >= Tuning.GroupSize;
         return new FoundDevice(
             device,
             new BackendDevice(device.Name, isGpu ? DeviceKind.Gpu : DeviceKind.Emulated, device.MemorySize, capabilities),
-            fitsLarge ? TileShape.Large : TileShape.Medium,
+            hasRoom ? null : TileShape.Medium,
             1 << BitOperations.Log2((uint)Math.Min(Tuning.GroupSize, device.MaxNumThreadsPerGroup)))
         {
             MemoryLimit = device.MemorySize,

@@ -15,8 +15,17 @@ internal struct AssignArguments
     /// <summary>Rows whose label is not certified, in any order.</summary>
     public ArrayView<UncertainRow> Uncertain;
 
-    /// <summary>How many of them; then how many certified rows changed their label.</summary>
+    /// <summary>See <see cref="Counter"/>.</summary>
     public ArrayView<int> Counters;
+
+    /// <summary>The rows to be scored, where <see cref="Listed"/> is 1: as many as the counter says.</summary>
+    public ArrayView<int> List;
+
+    /// <summary>Where <see cref="Bounded"/> is 1, the slack of every row scored is kept here (<see cref="BoundsKernel"/>).</summary>
+    public ArrayView<float> Slack;
+
+    /// <summary>What has drifted for each cluster, rounded down.</summary>
+    public ArrayView<float> DriftedDown;
 
     /// <summary>The rows' weights; unused where <see cref="Weighted"/> is 0.</summary>
     public ArrayView<float> Weights;
@@ -25,132 +34,158 @@ internal struct AssignArguments
     public ArrayView<float> Inertia;
 
     public int Weighted;
+
+    public int Listed;
+
+    public int Bounded;
+}
+
+/// <summary>What kernels count: positions in one buffer.</summary>
+internal static class Counter
+{
+    /// <summary>Rows whose label is not certified.</summary>
+    public const int Uncertain = 0;
+
+    /// <summary>Certified rows that changed their label.</summary>
+    public const int Moved = 1;
+
+    /// <summary>Rows whose bounds do not hold, which are to be scored.</summary>
+    public const int Listed = 2;
+
+    /// <summary>How many counters there are.</summary>
+    public const int Count = 3;
 }
 
 /// <summary>
-/// Labels every row with the cluster of least score s = ½‖ĉ‖² − x̂·ĉ, and decides with <see cref="ScoreBound"/> whether that label is canonical.
+/// Labels rows with the cluster of least score s = ½‖ĉ‖² − x̂·ĉ, and decides with <see cref="ScoreBound"/> whether that label is canonical.
 /// </summary>
 /// <remarks>
 /// A group owns a tile of rows and visits all clusters; each thread keeps best, second best and index for its 8 rows, the group merges them
 /// once at the end. Which of two equal scores wins is left open: their gap is 0, so the row is resolved. A NaN certifies nothing, since the
-/// comparison with the gap fails.
+/// comparison with the gap fails. A grid of any size is right: groups walk over tiles, so that the number of rows may be known to the device alone.
 /// </remarks>
 internal static class AssignKernel<TTile> where TTile : struct, ITile
 {
-    /// <summary>Inertia leaves in units of 2^64/Scale²: a squared distance is below 2^122 in the frame, and a tile's sum must stay finite.</summary>
-    public const float InertiaUnit = 1f / (1L << 62) / 4;
+    // Best scores, second best scores and clusters take the place of what was staged.
+    private static int MergeFloats => ScoreTile<TTile>.Rows * TTile.ClusterThreads;
+
+    private static int SharedFours => Math.Max(ScoreTile<TTile>.StageFours, 3 * MergeFloats / 4);
 
     public static void Run(AssignArguments a)
     {
-        ArrayView<Float4> points = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.PointFours);
-        ArrayView<Float4> centroids = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.CentroidFours);
+        ArrayView<Float4> shared = SharedMemory.Allocate<Float4>(SharedFours);
         ArrayView<float> norms = SharedMemory.Allocate<float>(ScoreTile<TTile>.NormParts);
-        ArrayView<float> bests = SharedMemory.Allocate<float>(ScoreTile<TTile>.Rows * TTile.ClusterThreads);
-        ArrayView<float> seconds = SharedMemory.Allocate<float>(ScoreTile<TTile>.Rows * TTile.ClusterThreads);
-        ArrayView<int> indices = SharedMemory.Allocate<int>(ScoreTile<TTile>.Rows * TTile.ClusterThreads);
         ArrayView<int> moved = SharedMemory.Allocate<int>(1);
-
-        int thread = Group.IdxX;
-        int firstRow = Grid.IdxX * ScoreTile<TTile>.Rows;
-        int r = thread / TTile.ClusterThreads;
-        int c = thread - (r * TTile.ClusterThreads);
-        var rows = new EveryRow(a.Scores.Rows);
-        for (int v = thread; v < ScoreTile<TTile>.NormParts; v += ScoreTile<TTile>.Threads)
-            norms[v] = 0;
-        if (thread == 0)
+        if (Group.IdxX == 0)
             moved[0] = 0;
 
-        EightBests bests8 = EightBests.None;
-        for (int firstCluster = 0; firstCluster < a.Scores.PaddedClusters; firstCluster += ScoreTile<TTile>.Clusters)
+        int count = a.Listed != 0 ? a.Counters[Counter.Listed] : a.Scores.Rows;
+        var rows = new AllOrListedRows(a.List, a.Listed != 0, count);
+        int tiles = (int)(((long)count + ScoreTile<TTile>.Rows - 1) / ScoreTile<TTile>.Rows);
+        float inertia = 0;
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
-            DotProducts dots = default;
-            for (int l = 0; l < a.Scores.PaddedDimensions; l += TTile.Depth)
-            {
-                Group.Barrier();
-                ScoreTile<TTile>.StagePoints(a.Scores, rows, firstRow, l, firstCluster == 0, points.Cast<float>(), norms);
-                ScoreTile<TTile>.StageCentroids(a.Scores, firstCluster, l, centroids);
-                Group.Barrier();
-                dots = ScoreTile<TTile>.Multiply(dots, points, centroids);
-            }
-            int low = firstCluster + (c * 4);
-            int high = low + (TTile.ClusterThreads * 4);
-            bests8 = EightBests.Consider(bests8, dots, a.Scores.HalfNorms[low / 4], a.Scores.HalfNorms[high / 4], low, high);
-        }
-
-        // Slot (c, row) of the shared arrays holds what thread column c found for the row.
-        int slot = (c * ScoreTile<TTile>.Rows) + (r * 4);
-        Publish(bests8.Row0, slot, bests, seconds, indices);
-        Publish(bests8.Row1, slot + 1, bests, seconds, indices);
-        Publish(bests8.Row2, slot + 2, bests, seconds, indices);
-        Publish(bests8.Row3, slot + 3, bests, seconds, indices);
-        slot += TTile.RowThreads * 4;
-        Publish(bests8.Row4, slot, bests, seconds, indices);
-        Publish(bests8.Row5, slot + 1, bests, seconds, indices);
-        Publish(bests8.Row6, slot + 2, bests, seconds, indices);
-        Publish(bests8.Row7, slot + 3, bests, seconds, indices);
-        Group.Barrier();
-
-        for (int row = thread; row < ScoreTile<TTile>.Rows; row += ScoreTile<TTile>.Threads)
-        {
-            float inertia = 0;
-            if (row < a.Scores.Rows - firstRow)
-            {
-                Best best = Merge(row, bests, seconds, indices);
-                float norm = norms[row];
-                for (int part = 1; part < TTile.Depth / 4; part++)
-                    norm += norms[(part * ScoreTile<TTile>.Rows) + row];
-                Decide(a, firstRow + row, best, norm, moved);
-                inertia = ((norm * InertiaUnit) + (2 * InertiaUnit * best.Score)) * (a.Weighted != 0 ? a.Weights[firstRow + row] : 1);
-            }
-            // This thread alone has read the norms of this row, and no other will: its first part can carry the row's inertia.
-            norms[row] = inertia;
-        }
-        for (int half = ScoreTile<TTile>.Rows / 2; half > 0; half /= 2)
-        {
+            int firstRow = tile * ScoreTile<TTile>.Rows;
+            EightBests bests = ScoreTile<TTile>.Score(a.Scores, rows, firstRow, shared, norms, EightBests.None);
+            Publish(bests, shared.Cast<float>());
             Group.Barrier();
-            for (int row = thread; row < half; row += ScoreTile<TTile>.Threads)
-                norms[row] += norms[row + half];
+            for (int row = Group.IdxX; row < ScoreTile<TTile>.Rows; row += ScoreTile<TTile>.Threads)
+            {
+                float rowInertia = 0;
+                if (row < count - firstRow)
+                {
+                    float norm = norms[row];
+                    for (int part = 1; part < TTile.Depth / 4; part++)
+                        norm += norms[(part * ScoreTile<TTile>.Rows) + row];
+                    rowInertia = Decide(a, rows.Row(firstRow + row), Merge(row, shared.Cast<float>()), norm, moved);
+                }
+                // This thread alone has read the norms of this row, and no other will: its first part can carry the row's inertia.
+                norms[row] = rowInertia;
+            }
+            for (int half = ScoreTile<TTile>.Rows / 2; half > 0; half /= 2)
+            {
+                Group.Barrier();
+                for (int row = Group.IdxX; row < half; row += ScoreTile<TTile>.Threads)
+                    norms[row] += norms[row + half];
+            }
+            Group.Barrier();
+            inertia += norms[0];
+            // The next tile writes where this one is still read.
+            Group.Barrier();
         }
         Group.Barrier();
-        if (thread == 0)
+        if (Group.IdxX == 0)
         {
-            a.Inertia[Grid.IdxX] = norms[0];
+            a.Inertia[Grid.IdxX] = inertia;
             if (moved[0] != 0)
-                Atomic.Add(ref a.Counters[1], moved[0]);
+                Atomic.Add(ref a.Counters[Counter.Moved], moved[0]);
         }
     }
 
-    private static void Publish(Best best, int slot, ArrayView<float> bests, ArrayView<float> seconds, ArrayView<int> indices)
+    // Slot (c, row) holds what thread column c found for the row.
+    private static void Publish(EightBests bests, ArrayView<float> merge)
     {
-        bests[slot] = best.Score;
-        seconds[slot] = best.Second;
-        indices[slot] = best.Cluster;
+        int r = Group.IdxX / TTile.ClusterThreads;
+        int c = Group.IdxX - (r * TTile.ClusterThreads);
+        int slot = (c * ScoreTile<TTile>.Rows) + (r * 4);
+        Publish(bests.Row0, slot, merge);
+        Publish(bests.Row1, slot + 1, merge);
+        Publish(bests.Row2, slot + 2, merge);
+        Publish(bests.Row3, slot + 3, merge);
+        slot += TTile.RowThreads * 4;
+        Publish(bests.Row4, slot, merge);
+        Publish(bests.Row5, slot + 1, merge);
+        Publish(bests.Row6, slot + 2, merge);
+        Publish(bests.Row7, slot + 3, merge);
     }
 
-    private static Best Merge(int row, ArrayView<float> bests, ArrayView<float> seconds, ArrayView<int> indices)
+    private static void Publish(Best best, int slot, ArrayView<float> merge)
+    {
+        merge[slot] = best.Score;
+        merge[MergeFloats + slot] = best.Second;
+        merge[(2 * MergeFloats) + slot] = Interop.IntAsFloat((uint)best.Cluster);
+    }
+
+    private static Best Merge(int row, ArrayView<float> merge)
     {
         Best best = Best.None;
         for (int c = 0; c < TTile.ClusterThreads; c++)
         {
             int slot = (c * ScoreTile<TTile>.Rows) + row;
-            best = Best.Consider(best, bests[slot], indices[slot]);
-            best.Second = seconds[slot] < best.Second ? seconds[slot] : best.Second;
+            best = Best.Consider(best, merge[slot], (int)Interop.FloatAsInt(merge[(2 * MergeFloats) + slot]));
+            float second = merge[MergeFloats + slot];
+            best.Second = second < best.Second ? second : best.Second;
         }
         return best;
     }
 
-    private static void Decide(in AssignArguments a, int row, Best best, float norm, ArrayView<int> moved)
+    // Writes the row's label and what else is known of it; returns its part of the inertia.
+    private static float Decide(in AssignArguments a, int row, Best best, float norm, ArrayView<int> moved)
     {
         int previous = a.Labels[row];
         a.Labels[row] = best.Cluster;
         float gap = a.Bound.Gap(norm, best.Score);
-        if (best.Second - best.Score > gap)
+        bool isCertain = best.Second - best.Score > gap;
+        if (!isCertain)
         {
-            if (best.Cluster != previous)
-                Atomic.Add(ref moved[0], 1);
-            return;
+            int position = Atomic.Add(ref a.Counters[Counter.Uncertain], 1);
+            a.Uncertain[position] = new UncertainRow { Row = row, Previous = previous, Best = best.Score, Gap = gap };
         }
-        int position = Atomic.Add(ref a.Counters[0], 1);
-        a.Uncertain[position] = new UncertainRow { Row = row, Previous = previous, Best = best.Score, Gap = gap };
+        else if (best.Cluster != previous)
+        {
+            Atomic.Add(ref moved[0], 1);
+        }
+        // A row that scores could not decide has no bounds and is looked at again.
+        if (a.Bounded != 0)
+            a.Slack[row] = isCertain ? DistanceBounds.Slack(a.Bound, norm, best.Score, best.Second) + a.DriftedDown[best.Cluster] : float.NegativeInfinity;
+        float weight = a.Weighted != 0 ? a.Weights[row] : 1;
+        return ((norm * InertiaUnit.PerSquare) + (2 * InertiaUnit.PerSquare * best.Score)) * weight;
     }
+}
+
+/// <summary>The unit in which inertia leaves a kernel: 2^64/Scale², because a squared distance is below 2^122 in the frame, and sums must stay finite.</summary>
+internal static class InertiaUnit
+{
+    /// <summary>Units for each unit of a squared distance in the frame.</summary>
+    public const float PerSquare = 1f / (1L << 62) / 4;
 }

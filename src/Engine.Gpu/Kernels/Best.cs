@@ -35,7 +35,7 @@ internal struct Best
 }
 
 /// <summary>The best of each of a thread's eight rows.</summary>
-internal struct EightBests
+internal struct EightBests : IScoreSink<EightBests>
 {
     public Best Row0;
     public Best Row1;
@@ -58,8 +58,11 @@ internal struct EightBests
         Row7 = Best.None,
     };
 
-    public static EightBests Consider(EightBests bests, DotProducts dots, Float4 lowNorms, Float4 highNorms, int low, int high)
+    public static bool AddsSquares => true;
+
+    public readonly EightBests Take(DotProducts dots, Float4 lowNorms, Float4 highNorms, int low, int high)
     {
+        EightBests bests = this;
         bests.Row0 = Best.Consider(bests.Row0, dots.Row0, lowNorms, highNorms, low, high);
         bests.Row1 = Best.Consider(bests.Row1, dots.Row1, lowNorms, highNorms, low, high);
         bests.Row2 = Best.Consider(bests.Row2, dots.Row2, lowNorms, highNorms, low, high);

@@ -36,38 +36,34 @@ internal static class CandidatesKernel<TTile> where TTile : struct, ITile
 {
     public static void Run(CandidatesArguments a)
     {
-        ArrayView<Float4> points = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.PointFours);
-        ArrayView<Float4> centroids = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.CentroidFours);
-
+        ArrayView<Float4> stage = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.StageFours);
+        ArrayView<float> norms = SharedMemory.Allocate<float>(1); // not wanted
         int firstRow = Grid.IdxX * ScoreTile<TTile>.Rows;
         int r = Group.IdxX / TTile.ClusterThreads;
-        int c = Group.IdxX - (r * TTile.ClusterThreads);
-        var rows = new ListedRows(a.Uncertain, a.First, a.Count);
-        for (int firstCluster = 0; firstCluster < a.Scores.PaddedClusters; firstCluster += ScoreTile<TTile>.Clusters)
+        _ = ScoreTile<TTile>.Score(a.Scores, new UncertainRows(a.Uncertain, a.First, a.Count), firstRow, stage, norms, new Lists(a, firstRow + (r * 4)));
+    }
+
+    // Appends to the lists of the thread's eight rows.
+    private readonly struct Lists(CandidatesArguments arguments, int position) : IScoreSink<Lists>
+    {
+        private readonly CandidatesArguments _arguments = arguments;
+        private readonly int _position = position;
+
+        public static bool AddsSquares => false;
+
+        public Lists Take(DotProducts dots, Float4 lowNorms, Float4 highNorms, int low, int high)
         {
-            DotProducts dots = default;
-            for (int l = 0; l < a.Scores.PaddedDimensions; l += TTile.Depth)
-            {
-                Group.Barrier();
-                ScoreTile<TTile>.StagePoints(a.Scores, rows, firstRow, l, false, points.Cast<float>(), points.Cast<float>());
-                ScoreTile<TTile>.StageCentroids(a.Scores, firstCluster, l, centroids);
-                Group.Barrier();
-                dots = ScoreTile<TTile>.Multiply(dots, points, centroids);
-            }
-            int low = firstCluster + (c * 4);
-            int high = low + (TTile.ClusterThreads * 4);
-            Float4 lowNorms = a.Scores.HalfNorms[low / 4];
-            Float4 highNorms = a.Scores.HalfNorms[high / 4];
-            int row = firstRow + (r * 4);
-            Emit(a, row, dots.Row0, lowNorms, highNorms, low, high);
-            Emit(a, row + 1, dots.Row1, lowNorms, highNorms, low, high);
-            Emit(a, row + 2, dots.Row2, lowNorms, highNorms, low, high);
-            Emit(a, row + 3, dots.Row3, lowNorms, highNorms, low, high);
+            int row = _position;
+            Emit(_arguments, row, dots.Row0, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 1, dots.Row1, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 2, dots.Row2, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 3, dots.Row3, lowNorms, highNorms, low, high);
             row += TTile.RowThreads * 4;
-            Emit(a, row, dots.Row4, lowNorms, highNorms, low, high);
-            Emit(a, row + 1, dots.Row5, lowNorms, highNorms, low, high);
-            Emit(a, row + 2, dots.Row6, lowNorms, highNorms, low, high);
-            Emit(a, row + 3, dots.Row7, lowNorms, highNorms, low, high);
+            Emit(_arguments, row, dots.Row4, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 1, dots.Row5, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 2, dots.Row6, lowNorms, highNorms, low, high);
+            Emit(_arguments, row + 3, dots.Row7, lowNorms, highNorms, low, high);
+            return this;
         }
     }
 

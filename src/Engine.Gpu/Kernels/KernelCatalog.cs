@@ -6,8 +6,9 @@ namespace KMeansFast.Gpu;
 /// <param name="Name">Its name.</param>
 /// <param name="Method">The explicitly grouped entry point.</param>
 /// <param name="Threads">Threads in its groups.</param>
-/// <param name="HasWideLoads">Whether it promises 128-bit loads from global and from shared memory.</param>
-internal sealed record KernelEntry(string Name, MethodInfo Method, int Threads, bool HasWideLoads)
+/// <param name="SharedWideLoads">How many 128-bit loads from shared memory its text has to have; with any, those from global memory are wide too.</param>
+/// <param name="MayUseBinary64">Whether it computes exact sums; scoring must not, since many GPUs do binary64 64 times slower.</param>
+internal sealed record KernelEntry(string Name, MethodInfo Method, int Threads, int SharedWideLoads, bool MayUseBinary64)
 {
     /// <inheritdoc/>
     public override string ToString() => Name;
@@ -16,18 +17,42 @@ internal sealed record KernelEntry(string Name, MethodInfo Method, int Threads, 
 /// <summary>Every kernel of this assembly in every shape that is used; a test translates each and reads the result.</summary>
 internal static class KernelCatalog
 {
+    // Two fours of rows and two of clusters: a dimension of the inner loop.
+    private const int Loads = 4;
+
     public static IReadOnlyList<KernelEntry> All { get; } =
     [
         .. Tiled<LargeTile>(),
+        .. Tiled<ResidentTile>(),
+        .. Tiled<ShallowTile>(),
+        .. Tiled<NarrowTile>(),
+        .. Tiled<ThinTile>(),
+        .. Tiled<ThinShallowTile>(),
         .. Tiled<MediumTile>(),
         .. Tiled<SmallTile>(),
-        new("ApplyLabels", new Action<ApplyLabelsArguments>(ApplyLabelsKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
-        new("Reduce", new Action<ReduceArguments>(ReduceKernel.Run).Method, Tuning.GroupSize, HasWideLoads: false),
+        new("ApplyLabels", new Action<ApplyLabelsArguments>(ApplyLabelsKernel.Run).Method, Tuning.GroupSize, 0, false),
+        new("Bounds", new Action<BoundsArguments>(BoundsKernel.Run).Method, Tuning.GroupSize, 0, false),
+        new("Update in global memory", new Action<UpdateArguments>(UpdateKernel<GlobalSums>.Run).Method, Tuning.GroupSize, 0, true),
+        new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
+        .. Seeding(),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
-        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
-        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, true),
+        new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
+        new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
+    ];
+
+    private static KernelEntry[] Seeding() =>
+    [
+        new("SeedingDraw", new Action<SeedingDrawArguments>(SeedingDrawKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGains", new Action<SeedingGainsArguments>(SeedingGainsKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGather", new Action<SeedingGatherArguments>(SeedingGatherKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingGrid", new Action<SeedingArguments>(SeedingGridKernel.Run).Method, 1, 0, true),
+        new("SeedingJoin", new Action<SeedingJoinArguments>(SeedingJoinKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingLargest", new Action<SeedingArguments>(SeedingLargestKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSample", new Action<SeedingSampleArguments>(SeedingSampleKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingSum", new Action<SeedingArguments>(SeedingSumKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("SeedingWeights", new Action<SeedingWeightsArguments>(SeedingWeightsKernel.Run).Method, Tuning.GroupSize, 0, true),
     ];
 }

@@ -12,16 +12,19 @@ internal interface IRowSelection
     int Row(int position);
 }
 
-/// <summary>Every row, in order.</summary>
-internal readonly struct EveryRow(int count) : IRowSelection
+/// <summary>Every row in order, or those of a list.</summary>
+internal readonly struct AllOrListedRows(ArrayView<int> list, bool isListed, int count) : IRowSelection
 {
+    private readonly ArrayView<int> _list = list;
+    private readonly bool _isListed = isListed;
+
     public int Count { get; } = count;
 
-    public int Row(int position) => position;
+    public int Row(int position) => _isListed ? _list[position] : position;
 }
 
 /// <summary>The rows that a list of uncertain rows names.</summary>
-internal readonly struct ListedRows(ArrayView<UncertainRow> list, int first, int count) : IRowSelection
+internal readonly struct UncertainRows(ArrayView<UncertainRow> list, int first, int count) : IRowSelection
 {
     private readonly ArrayView<UncertainRow> _list = list;
     private readonly int _first = first;

@@ -14,7 +14,10 @@ internal struct ScoreArguments
     /// <summary>The frame's shift, padded with zeros.</summary>
     public ArrayView<float> Shift;
 
-    /// <summary>The centroids in the frame, in fours of neighbouring clusters: padded dimensions × padded clusters, padded with zeros.</summary>
+    /// <summary>
+    /// The centroids in the frame, padded with zeros: tile after tile of clusters, in each of them dimension after dimension, in fours of neighbouring clusters.
+    /// A slab of a tile is one run of memory.
+    /// </summary>
     public ArrayView<Float4> Centroids;
 
     /// <summary>Half their squared norms in fours, padded with +∞, so that no row prefers a cluster that is not there.</summary>

@@ -1,0 +1,11 @@
+namespace KMeansFast.Gpu;
+
+/// <summary>The exact sums' change since they were last asked for.</summary>
+internal interface IReduction
+{
+    /// <summary>Enqueues what has to be done while the rows are on the device: labels are final, values may be gone afterwards.</summary>
+    void Follow(RowState state);
+
+    /// <summary>Adds the change since the previous call to <paramref name="sums"/>. Waits for the device.</summary>
+    void MoveTo(ClusterSums sums, RowState state);
+}

@@ -1,0 +1,99 @@
+using ILGPU;
+using ILGPU.Runtime;
+
+namespace KMeansFast.Gpu;
+
+/// <summary>Scores in float32 by tiles of rows and clusters, in the shape that suits k, d and the device.</summary>
+internal sealed class TileScorer : IScorer
+{
+    private readonly IDeviceRows _rows;
+    private readonly int _clusters;
+    private readonly AcceleratorStream _stream;
+    private readonly TileKernels _tile;
+    private readonly DeviceFrame _frame;
+    private readonly ArrayView<float> _inertia;
+    private readonly float[] _hostInertia;
+    private ScoreFrame? _current;
+
+    public TileScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream)
+    {
+        _rows = rows;
+        _clusters = clusters;
+        _stream = stream;
+        _tile = rows.GpuDevice.Tiles(clusters, rows.Points.Dimensions);
+        _frame = new DeviceFrame(_tile, clusters, rows.Points.Dimensions, memory, stream);
+        _inertia = memory.Allocate<float>(Groups(_tile, rows.Rows));
+        _hostInertia = new float[_inertia.Length];
+    }
+
+    public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters)
+    {
+        TileKernels tile = rows.GpuDevice.Tiles(clusters, rows.Points.Dimensions);
+        return DeviceFrame.Needs(needs, tile, clusters, rows.Points.Dimensions).With<float>(Groups(tile, rows.Rows));
+    }
+
+    public ScoreFrame Prepare(CentroidSet centroids)
+    {
+        // Each product goes through at most d roundings: see ScoreTile.
+        _current = ScoreFrame.For(_rows.Points, centroids, depth: centroids.Dimensions, threads: _rows.Threads);
+        _frame.Upload(_current, _rows.Threads);
+        return _current;
+    }
+
+    public void Score(RowState state, RowBounds? bounds)
+    {
+        bool isListed = bounds is { Lists: true };
+        // How many rows are listed only the device knows: a few groups walk over them.
+        int groups = isListed
+            ? (int)Math.Min(_inertia.Length, (long)_rows.GpuDevice.Multiprocessors * Tuning.WalkingGroups)
+            : (int)_inertia.Length;
+        _inertia.MemSetToZero(_stream);
+        // Kernels without bounds get views of something.
+        ArrayView<float> nothing = _inertia.SubView(0, 1);
+        _tile.Assign(_stream, new KernelConfig(groups, _tile.Threads), new AssignArguments
+        {
+            Scores = Arguments(),
+            Bound = _current!.Bound,
+            Labels = state.Labels,
+            Uncertain = state.Uncertain,
+            Counters = state.Counters,
+            List = bounds?.List ?? state.Labels,
+            Slack = bounds?.Slack ?? nothing,
+            DriftedDown = bounds?.DriftedDown ?? nothing,
+            Weights = _rows.Weights,
+            Inertia = _inertia,
+            Weighted = _rows.Points.IsWeighted ? 1 : 0,
+            Listed = isListed ? 1 : 0,
+            Bounded = bounds is { Keeps: true } ? 1 : 0,
+        });
+    }
+
+    public void ListCandidates(RowState uncertain, int first, int count, CandidateLists lists)
+    {
+        lists.Counts.MemSetToZero(_stream);
+        _tile.Candidates(_stream, new KernelConfig((count + _tile.Rows - 1) / _tile.Rows, _tile.Threads), new CandidatesArguments
+        {
+            Scores = Arguments(),
+            Uncertain = uncertain.Uncertain,
+            First = first,
+            Count = count,
+            Clusters = _clusters,
+            Counts = lists.Counts,
+            Candidates = lists.Candidates,
+        });
+    }
+
+    public double ReadInertia()
+    {
+        _inertia.CopyToCPU(_stream, _hostInertia);
+        _stream.Synchronize();
+        double sum = 0;
+        foreach (float part in _hostInertia)
+            sum += part;
+        return sum / InertiaUnit.PerSquare / _current!.Scale / _current.Scale;
+    }
+
+    private static int Groups(TileKernels tile, int rows) => (int)Math.Min(((long)rows + tile.Rows - 1) / tile.Rows, Tuning.MostGroups);
+
+    private ScoreArguments Arguments() => _frame.Arguments(_rows, _current!.Scale);
+}

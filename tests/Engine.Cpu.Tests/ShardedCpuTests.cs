@@ -1,0 +1,28 @@
+using KMeansFast.TestKit;
+
+namespace KMeansFast.Cpu.Tests;
+
+/// <summary>Shards of the cpu backend: frames, bounds and grids are those of the whole.</summary>
+public sealed class ShardedCpuTests
+{
+    private static readonly CpuBackend Cpu = new();
+
+    public static TheoryData<string> Cases => ShardingCheck.CaseNames;
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void Shards_of_every_algorithm_have_the_bits_of_the_whole(string name)
+    {
+        foreach (string algorithm in Cpu.Algorithms.Select(static a => a.Name).Append(AlgorithmCatalog.Auto))
+            ShardingCheck.AssertSameForEveryNumberOfShards(Cpu, name, algorithm);
+    }
+
+    [Fact]
+    public void A_second_device_is_refused_by_name()
+    {
+        PointSet points = TestCases.Find("blobs").Points;
+        string message = Assert.Throws<BackendUnavailableException>(() => Cpu.Load(points, new ExecutionOptions { Devices = [0, 1] })).Message;
+        Assert.Contains("Backend 'cpu' has no device 1. There is: 0 (", message, StringComparison.Ordinal);
+        Cpu.Load(points, new ExecutionOptions { Devices = [0] }).Dispose();
+    }
+}
