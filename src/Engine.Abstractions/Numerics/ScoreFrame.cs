@@ -244,17 +244,6 @@ public readonly struct ScoreBound
     }
 
     /// <summary>
-    /// The bound of scores of which each was rounded by at most <paramref name="relative"/> of itself after it had been computed. A score is at most
-    /// <c>X·R_j + ½R_j²</c>. Above about a hundredth nothing is certified. O(1).
-    /// </summary>
-    public ScoreBound Coarsened(float relative)
-    {
-        float square = _square + (0.52f * relative);
-        float cross = square < LargestCross ? Math.Min(_cross + (1.02f * relative), 1e30f) : 1e30f;
-        return new ScoreBound(cross < LargestCross ? cross : 1e30f, square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
-    }
-
-    /// <summary>
     /// The gap between the best and the second-best score of a row above which the best one is canonical. Candidates of any other row are the
     /// centroids whose score is at most the best plus this.
     /// </summary>
