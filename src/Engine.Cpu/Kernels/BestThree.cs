@@ -85,6 +85,9 @@ internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int List(float* state, float limit, Span<int> clusters)
     {
+        // Where nothing is certain, places without a centroid would be within the limit too.
+        if (!(limit < Nothing / 2))
+            return 0;
         TVector limits = TLanes.Broadcast(limit);
         TVector mask = TLanes.BroadcastInt32(~Tag), zero = TLanes.Broadcast(0);
         if (TLanes.AnyAtMost(TLanes.SelectBits(mask, TLanes.Load(state + (2 * TLanes.Count)), zero), limits))
