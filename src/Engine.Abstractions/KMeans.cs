@@ -45,7 +45,7 @@ public sealed class KMeans : IDisposable
     public KMeansResult Fit(PointSet points, KMeansOptions options, CancellationToken cancellation = default)
     {
         KMeansResult? result = null;
-        foreach (Progress progress in Run(points, options, cancellation))
+        foreach (Progress progress in Run(points, options, inBatches: true, cancellation))
             result = progress.Result;
         return result!;
     }
@@ -54,7 +54,7 @@ public sealed class KMeans : IDisposable
     public IEnumerable<KMeansIteration> Iterations(PointSet points, KMeansOptions options, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(points);
-        foreach (Progress progress in Run(points, options, cancellation))
+        foreach (Progress progress in Run(points, options, inBatches: false, cancellation))
             yield return progress.Snapshot(points.Rows);
     }
 
@@ -113,8 +113,9 @@ public sealed class KMeans : IDisposable
             backend.Dispose();
     }
 
-    // The fit itself. Each item is a state of the driver, with the best of the runs that have finished.
-    private IEnumerable<Progress> Run(PointSet points, KMeansOptions options, CancellationToken cancellation)
+    // The fit itself. Each item is a state of the driver, with the best of the runs that have finished. In batches, items of iterations done together have
+    // the numbers of each and the centroids of the last.
+    private IEnumerable<Progress> Run(PointSet points, KMeansOptions options, bool inBatches, CancellationToken cancellation)
     {
         points = Validate(points, options);
         IInitializer initializer = Initializers.Find(options.Init);
@@ -152,7 +153,10 @@ public sealed class KMeans : IDisposable
                 : new VerifyingStep(timed, points, options.Verify, options.Seed, run, options.Threads);
             long resolved = 0, distances = 0;
             bool tooFewDistinctRows = false;
-            foreach (DriverState state in KMeansDriver.Iterate(step, points, initial, stop, options.Threads, cancellation))
+            IEnumerable<DriverState> states = inBatches
+                ? KMeansDriver.IterateInBatches(step, points, initial, stop, options.Threads, cancellation)
+                : KMeansDriver.Iterate(step, points, initial, stop, options.Threads, cancellation);
+            foreach (DriverState state in states)
             {
                 resolved += state.Assign.Resolved;
                 distances += state.Assign.Distances;

@@ -48,7 +48,10 @@ public sealed record KMeansOptions
     /// <summary>How much of each iteration the scalar reference recomputes.</summary>
     public Verification Verify { get; init; }
 
-    /// <summary>Called after every iteration, on the thread that iterates, before the next begins.</summary>
+    /// <summary>
+    /// Called once for every iteration, in order, on the thread that iterates. A device may do up to 16 iterations without asking; their calls then
+    /// follow together. <see cref="KMeans.Iterations"/> and verified fits do one at a time.
+    /// </summary>
     public Action<IterationReport>? OnIteration { get; init; }
 
     /// <summary>What cancelling does.</summary>

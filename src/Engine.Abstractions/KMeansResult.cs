@@ -62,7 +62,7 @@ public sealed record KMeansResult
 /// <param name="Load">Statistics of the points and making them resident on the device.</param>
 /// <param name="Seed">Choosing the first centroids.</param>
 /// <param name="Fit">Everything from loading to the result, verification included.</param>
-/// <param name="Assign">Assignments.</param>
+/// <param name="Assign">Assignments, and iterations done in batches.</param>
 /// <param name="Reduce">Reductions.</param>
 public sealed record FitTimes(TimeSpan Load, TimeSpan Seed, TimeSpan Fit, TimeSpan Assign, TimeSpan Reduce);
 
@@ -75,7 +75,7 @@ public sealed record FitTimes(TimeSpan Load, TimeSpan Seed, TimeSpan Fit, TimeSp
 /// <param name="EmptyClusters">Clusters that were empty after the assignment.</param>
 /// <param name="SquaredShift">The squared shift of all centroids by the update that followed.</param>
 /// <param name="InertiaEstimate">An estimate of the inertia of the centroids assigned to, from the fast kernel; NaN if unknown.</param>
-/// <param name="AssignTime">Wall-clock time of the assignment.</param>
+/// <param name="AssignTime">Wall-clock time of the assignment; of iterations done in a batch, an equal share of all of it.</param>
 /// <param name="ReduceTime">Wall-clock time of the reduction.</param>
 /// <param name="Stop">Why the run stopped here; null where it goes on.</param>
 public sealed record IterationReport(

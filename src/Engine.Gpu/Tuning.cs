@@ -11,11 +11,20 @@ internal static class Tuning
     /// <summary>Uncertain rows resolved at once: bounds the memory for candidates to 2.5 MB, on the host and on the device.</summary>
     public const int ResolveBatch = 1 << 16;
 
+    /// <summary>
+    /// Uncertain rows for whose candidates a device that resolves them itself has room: an eighth of all, more than should ever be in doubt, or all of a small set. A row
+    /// beyond is compared with all clusters.
+    /// </summary>
+    public static int CandidateRoom(int rows) => Math.Min(rows, Math.Max(ResolveBatch, rows / 8));
+
     /// <summary>Uncertain rows that a host thread resolves at a time.</summary>
     public const int ResolveChunk = 256;
 
     /// <summary>Values copied to the device at once: 64 MB, enough for full speed.</summary>
     public const int CopyValues = 1 << 24;
+
+    /// <summary>Values that a host thread copies to page-locked memory at a time: 1 MB, so that several threads share a piece.</summary>
+    public const int StagingChunkValues = 1 << 18;
 
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;
@@ -40,6 +49,15 @@ internal static class Tuning
 
     /// <summary>The most groups of a grid: enough for any device, and 64 KB of partial sums of inertia.</summary>
     public const int MostGroups = 1 << 14;
+
+    /// <summary>Iterations of a batch at most: memory for their records, and more than the driver asks for at once.</summary>
+    public const int LongestBatch = 64;
+
+    /// <summary>
+    /// By how much the largest norm of a centroid may grow during a batch, which ends where it grows more. It is in the bound of all scores, and means of rows grow
+    /// little. An estimate.
+    /// </summary>
+    public const double BatchCeiling = 1.25;
 
     /// <summary>
     /// Share of rows that bounds have to exclude lest they are given up for a while: scoring rows of a list costs more than scoring all in order. An estimate, not
@@ -68,4 +86,16 @@ internal static class Tuning
     /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
     /// </summary>
     public const int SeedingDistances = 1 << 25;
+
+    /// <summary>
+    /// Whether scores are worth tensor cores: below, tiles of 64 clusters and steps of 16 dimensions are padding for the most part, and reading rows takes longer than
+    /// multiplying them. Counted, not measured.
+    /// </summary>
+    public static bool SuitsTensors(int clusters, int dimensions) => clusters >= 64 && dimensions >= 32;
+
+    /// <summary>
+    /// The share of rows in doubt above which a precision is given up: looking at their candidates again and reading their coordinates in binary64 then costs about
+    /// what scoring in float32 does. An estimate, not measured on a GPU.
+    /// </summary>
+    public const double MostInDoubt = 0.15;
 }

@@ -1,7 +1,10 @@
 namespace KMeansFast.Abstractions.Tests;
 
 /// <summary>Scores rows as a kernel would and compares what the certificate promises with canonical distances.</summary>
-internal sealed class CertificateCheck(PointSet points, CentroidSet centroids)
+/// <param name="points">The rows.</param>
+/// <param name="centroids">The centroids.</param>
+/// <param name="headroom">By how much the bound allows for larger norms than the centroids have, as it does while a frame serves several iterations.</param>
+internal sealed class CertificateCheck(PointSet points, CentroidSet centroids, double headroom = 1)
 {
     private readonly int[] _canonical = [.. Enumerable.Range(0, points.Rows).Select(i => ScalarReference.Label(points[i], centroids).Label)];
 
@@ -34,6 +37,8 @@ internal sealed class CertificateCheck(PointSet points, CentroidSet centroids)
             residual = Math.Max(residual, centroidResidual);
         }
         ScoreBound centroidBound = kernel.BoundOf(frame, d, residual);
+        if (headroom != 1)
+            centroidBound = centroidBound.WithLargestNorm(frame.LargestNorm * headroom);
 
         var x = new float[d];
         var scores = new float[k];

@@ -85,6 +85,28 @@ public sealed class ScoreBoundTests(ITestOutputHelper output)
         "tiny data in a huge frame", "mean far from data", "absorbed terms", "distant rows all around", "below the square root of underflow",
     ];
 
+    [Theory]
+    [MemberData(nameof(Attacks))]
+    public void It_holds_with_room_for_larger_norms(string attack)
+    {
+        foreach (int d in (int[])[1, 3, 8, 33])
+        {
+            (float[] values, float[] centroids) = Make(attack, d % 4, 16, d, 5);
+            foreach (double headroom in (double[])[1.25, 1000])
+                new CertificateCheck(Of(values, d), new CentroidSet(centroids, centroids.Length / d, d), headroom).RunAll($"{attack}, headroom {headroom}, d {d}");
+        }
+    }
+
+    [Fact]
+    public void A_bound_knows_the_centroids_by_their_largest_norm_alone()
+    {
+        TestCase testCase = TestCases.Find("offset-1e5");
+        ScoreFrame frame = ScoreFrame.For(testCase.Points, testCase.Initial, depth: testCase.Dimensions);
+        Assert.Equal(frame.Bound, frame.Bound.WithLargestNorm(frame.LargestNorm));
+        float x = (float)(frame.LargestNorm * frame.LargestNorm);
+        Assert.True(frame.Bound.WithLargestNorm(2 * frame.LargestNorm).Gap(x, 0) > frame.Bound.Gap(x, 0));
+    }
+
     // Rows, centroids, scales and offsets at random, and near-ties among them; any failure prints its seed.
     [Fact]
     public void It_holds_at_random()

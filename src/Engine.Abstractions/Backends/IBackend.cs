@@ -80,7 +80,46 @@ public interface IStep : IDisposable
 
     /// <summary>Copies the latest labels; n values.</summary>
     void ReadLabels(Span<int> labels);
+
+    /// <summary>
+    /// Whole iterations done where the data is, for a caller that needs neither labels nor centroids of each; null where this step does one verb
+    /// at a time. A decorator that has to see every verb leaves it null.
+    /// </summary>
+    IBatchedIterations? Batched => null;
 }
+
+/// <summary>
+/// Several iterations of a step without the host between them: the bits, and the numbers reported, of the same iterations verb by verb.
+/// </summary>
+public interface IBatchedIterations
+{
+    /// <summary>
+    /// Does at least one iteration and at most <paramref name="count"/>: <see cref="IStep.Assign"/>, <see cref="IStep.Reduce"/>,
+    /// <see cref="ClusterSums.Means"/>, and the squared shift, D(new_j, old_j) added in ascending j. May end after any iteration, and ends
+    /// <list type="bullet">
+    /// <item>after an update whose shift is at most <paramref name="shiftLimit"/>;</item>
+    /// <item>before the update where no label moved, where a cluster has no weight, and where something remains that this step does not do exactly.
+    /// The update is then the caller's, who first calls <see cref="IStep.Reduce"/>: it adds whatever of that iteration the sums lack, if anything.</item>
+    /// </list>
+    /// The run's first iteration is not for it.
+    /// </summary>
+    /// <param name="centroids">The centroids to assign to first; not written to.</param>
+    /// <param name="sums">The sums of the latest labels; afterwards those of the labels of all iterations that were updated.</param>
+    /// <param name="shiftLimit">See <see cref="StopRule.ShiftLimit"/>.</param>
+    /// <param name="count">The limit of iterations, at least 1.</param>
+    BatchReport Iterate(CentroidSet centroids, ClusterSums sums, double shiftLimit, int count);
+}
+
+/// <summary>What a batch of iterations did.</summary>
+/// <param name="Iterations">Each of them in order; at least one.</param>
+/// <param name="Centroids">The centroids that gave the latest labels, those of the last iteration: a set of the caller's own.</param>
+/// <param name="Updated">The centroids after the last iteration's update, a set of the caller's own; null where the update is left to the caller.</param>
+public sealed record BatchReport(IReadOnlyList<BatchedIteration> Iterations, CentroidSet Centroids, CentroidSet? Updated);
+
+/// <summary>One iteration of a batch.</summary>
+/// <param name="Assign">What its assignment did.</param>
+/// <param name="SquaredShift">The squared shift of all centroids by its update; 0 where the update is left to the caller.</param>
+public readonly record struct BatchedIteration(AssignReport Assign, double SquaredShift);
 
 /// <summary>What one assignment did.</summary>
 /// <param name="Moved">Rows whose label differs from the previous assignment's; all rows the first time.</param>

@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace KMeansFast;
 
-/// <summary>A step that measures the wall-clock time of its two verbs.</summary>
-public sealed class TimedStep(IStep inner) : IStep
+/// <summary>A step that measures the wall-clock time of its two verbs. An iteration of a batch counts as assignment, each with the same share of the batch.</summary>
+public sealed class TimedStep(IStep inner) : IStep, IBatchedIterations
 {
     /// <inheritdoc/>
     public string Algorithm => inner.Algorithm;
@@ -41,6 +41,23 @@ public sealed class TimedStep(IStep inner) : IStep
         inner.Reduce(sums);
         LatestReduce = Stopwatch.GetElapsedTime(started);
         TotalReduce += LatestReduce;
+    }
+
+    /// <inheritdoc/>
+    public IBatchedIterations? Batched => inner.Batched is null ? null : this;
+
+    /// <inheritdoc/>
+    /// <exception cref="NotSupportedException">The step does not batch: <see cref="Batched"/> is null.</exception>
+    public BatchReport Iterate(CentroidSet centroids, ClusterSums sums, double shiftLimit, int count)
+    {
+        IBatchedIterations batched = inner.Batched ?? throw new NotSupportedException($"'{Algorithm}' does one verb at a time.");
+        long started = Stopwatch.GetTimestamp();
+        BatchReport report = batched.Iterate(centroids, sums, shiftLimit, count);
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(started);
+        LatestAssign = elapsed / report.Iterations.Count;
+        TotalAssign += elapsed;
+        LatestReduce = TimeSpan.Zero;
+        return report;
     }
 
     /// <inheritdoc/>

@@ -3,6 +3,11 @@ namespace KMeansFast;
 /// <summary>The convergence loop: the only one there is. It knows no algorithm, no device, no bound.</summary>
 public static class KMeansDriver
 {
+    // A batch is as long as cancelling may take and reports may be late: 16 iterations of the largest problems that fit a device are about a second, and for
+    // the smallest a sixteenth of a synchronisation is little beside the launches. Batches grow towards it, because a run may end after few iterations.
+    private const int FirstBatch = 2;
+    private const int LargestBatch = 16;
+
     /// <summary>
     /// Iterates until the stop rule holds. Each item's centroids are those that gave the step's latest labels; the last item has a
     /// <see cref="DriverState.Stop"/> and is the result. An item is valid until the next is asked for.
@@ -18,42 +23,83 @@ public static class KMeansDriver
         ArgumentNullException.ThrowIfNull(step);
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(initial);
-        return Loop(step, points, initial, stop, threads, cancellation);
+        return Loop(step, batched: null, points, initial, stop, threads, cancellation);
     }
 
-    private static IEnumerable<DriverState> Loop(IStep step, PointSet points, CentroidSet initial, StopRule stop, int threads, CancellationToken cancellation)
+    /// <summary>
+    /// As <see cref="Iterate"/>, with the same items and the same result, for a caller that only looks at their numbers: where the step can, it does up to
+    /// 16 iterations at once (<see cref="IStep.Batched"/>). Their items then come together, after the last of them has given the step's latest labels, and
+    /// all of them have its centroids; cancellation is looked at between batches.
+    /// </summary>
+    /// <param name="step">The algorithm, fresh.</param>
+    /// <param name="points">The points that the step was opened on.</param>
+    /// <param name="initial">The first centroids; never written to.</param>
+    /// <param name="stop">When to stop.</param>
+    /// <param name="threads">Host threads for what the driver does itself; 0 is one for each processor.</param>
+    /// <param name="cancellation">Looked at between batches: the current state becomes the last, with <see cref="StopReason.Cancelled"/>.</param>
+    public static IEnumerable<DriverState> IterateInBatches(
+        IStep step, PointSet points, CentroidSet initial, StopRule stop, int threads, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(step);
+        ArgumentNullException.ThrowIfNull(points);
+        ArgumentNullException.ThrowIfNull(initial);
+        return Loop(step, step.Batched, points, initial, stop, threads, cancellation);
+    }
+
+    private static IEnumerable<DriverState> Loop(
+        IStep step, IBatchedIterations? batched, PointSet points, CentroidSet initial, StopRule stop, int threads, CancellationToken cancellation)
     {
         var sums = new ClusterSums(initial.Clusters, points.Statistics.Grid);
         CentroidSet current = initial.Copy();
         CentroidSet next = initial.Copy();
+        int size = FirstBatch;
         for (int iteration = 1; ; iteration++)
         {
-            var state = new DriverState(iteration, current, step.Assign(current));
-            if (iteration > 1 && state.Assign.Moved == 0)
+            DriverState state;
+            bool isUpdated = false;
+            // Once cancelled, one more assignment is all there is to do. The first iteration is the only one in which no label moving means nothing.
+            if (batched is null || iteration == 1 || cancellation.IsCancellationRequested)
             {
-                yield return state with { Stop = StopReason.LabelsUnchanged };
-                yield break;
+                state = new DriverState(iteration, current, step.Assign(current));
             }
-            if (cancellation.IsCancellationRequested)
+            else
             {
-                yield return state with { Stop = StopReason.Cancelled };
-                yield break;
+                BatchReport batch = batched.Iterate(current, sums, stop.ShiftLimit, Math.Min(size, stop.MaxIterations - iteration + 1));
+                size = Math.Min(2 * size, LargestBatch);
+                current = batch.Centroids;
+                for (int t = 0; t < batch.Iterations.Count - 1; t++)
+                    yield return StateOf(iteration++, current, batch.Iterations[t]);
+                state = StateOf(iteration, current, batch.Iterations[^1]);
+                isUpdated = batch.Updated is not null;
+                next = batch.Updated ?? next;
             }
 
-            step.Reduce(sums);
-            (ClusterSums filled, int empty, bool tooFewDistinctRows) = Fill(sums, step, points, current, threads);
-            filled.Means(current, next, threads);
-            double shift = Shift(current, next, threads);
-            state = state with
+            if (!isUpdated)
             {
-                EmptyClusters = empty,
-                TooFewDistinctRows = tooFewDistinctRows,
-                SquaredShift = shift,
-            };
+                if (iteration > 1 && state.Assign.Moved == 0)
+                {
+                    yield return state with { Stop = StopReason.LabelsUnchanged };
+                    yield break;
+                }
+                if (cancellation.IsCancellationRequested)
+                {
+                    yield return state with { Stop = StopReason.Cancelled };
+                    yield break;
+                }
+                step.Reduce(sums);
+                (ClusterSums filled, int empty, bool tooFewDistinctRows) = Fill(sums, step, points, current, threads);
+                filled.Means(current, next, threads);
+                state = state with
+                {
+                    EmptyClusters = empty,
+                    TooFewDistinctRows = tooFewDistinctRows,
+                    SquaredShift = Shift(current, next, threads),
+                };
+            }
             yield return state;
 
             (current, next) = (next, current);
-            StopReason? reason = shift <= stop.ShiftLimit ? StopReason.Tolerance
+            StopReason? reason = state.SquaredShift <= stop.ShiftLimit ? StopReason.Tolerance
                 : iteration == stop.MaxIterations ? StopReason.IterationLimit : null;
             if (reason is not null)
             {
@@ -63,6 +109,9 @@ public static class KMeansDriver
             }
         }
     }
+
+    private static DriverState StateOf(int iteration, CentroidSet centroids, BatchedIteration done) =>
+        new(iteration, centroids, done.Assign) { SquaredShift = done.SquaredShift };
 
     private static (ClusterSums Filled, int Empty, bool TooFewDistinctRows) Fill(ClusterSums sums, IStep step, PointSet points, CentroidSet centroids, int threads)
     {

@@ -220,7 +220,7 @@ public readonly struct ScoreBound
             (float)cross, (float)square, (float)(root * Math.ScaleB(1, -124)), (float)(d * Math.ScaleB(1, -124)),
             (float)(slack * ((d / 8) + 16) * Math.ScaleB(1, -53)),
             (float)(1 + ((d + 16) * u)), (float)(root * Math.ScaleB(1, -62)),
-            (float)(root * Math.ScaleB(1, -58)), (float)(largestNorm * slack));
+            (float)(root * Math.ScaleB(1, -58)), Ceiling(largestNorm));
     }
 
     /// <summary>
@@ -242,6 +242,13 @@ public readonly struct ScoreBound
         return new ScoreBound(
             cross < LargestCross ? cross : 1e30f, _square + (0.52f * relative), _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, _largest);
     }
+
+    /// <summary>
+    /// The bound of scores of other centroids in the same frame, whose norms there are at most <paramref name="largestNorm"/>: they enter a bound by that
+    /// number alone. It is T's ceiling, so that a larger one than need be only resolves a few rows more. O(1).
+    /// </summary>
+    public ScoreBound WithLargestNorm(double largestNorm) =>
+        new(_cross, _square, _underflow, _absolute, _canonical, _normFactor, _normAbsolute, _least, Ceiling(largestNorm));
 
     /// <summary>
     /// The gap between the best and the second-best score of a row above which the best one is canonical. Candidates of any other row are the
@@ -282,6 +289,8 @@ public readonly struct ScoreBound
         float reach = 1.01f * MathF.Sqrt((x * x) + (2 * (MathF.Max(score, -0.5f * x * x) + (2 * Error(x, t)))));
         return (x, MathF.Min(t, MathF.Max(x + reach, _least)));
     }
+
+    private static float Ceiling(double largestNorm) => (float)(largestNorm * 1.02); // for its rounding
 
     // x·t first: it may be 0 where the coefficient says that nothing is certain.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

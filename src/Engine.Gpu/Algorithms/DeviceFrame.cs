@@ -36,6 +36,12 @@ internal sealed class DeviceFrame
         _host = new float[host];
     }
 
+    /// <summary>The frame's shift; padded with zeros.</summary>
+    public ArrayView<float> Shift => _memory.SubView(0, _paddedDimensions);
+
+    /// <summary>Half the squared norms of the centroids; padded with infinities.</summary>
+    public ArrayView<float> HalfNorms => _memory.SubView(_paddedDimensions, _paddedClusters);
+
     private int Head => _paddedDimensions + _paddedClusters;
 
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, TileKernels tile, int clusters, int dimensions) =>
@@ -67,6 +73,22 @@ internal sealed class DeviceFrame
                 _stream.Synchronize(); // the next piece is written over this one
         }
     }
+
+    /// <summary>Brings centroids that the device has into the frame sent last, in the place of its own.</summary>
+    public void Follow(GpuDevice device, ArrayView<float> centroids, ArrayView<double> squaredNorms, float scale, ArrayView<BatchState> state) =>
+        device.Batch.Frame(_stream, new KernelConfig(_clusters, device.GroupSize), new FrameArguments
+        {
+            Centroids = centroids,
+            Shift = _memory.SubView(0, _paddedDimensions),
+            Framed = _memory.SubView(Head, _memory.Length - Head),
+            HalfNorms = _memory.SubView(_paddedDimensions, _paddedClusters),
+            SquaredNorms = squaredNorms,
+            State = state,
+            Scale = scale,
+            Dimensions = (int)(centroids.Length / _clusters),
+            PaddedDimensions = _paddedDimensions,
+            TileClusters = _tileClusters,
+        });
 
     /// <summary>What kernels need to score these rows in the frame sent last.</summary>
     public ScoreArguments Arguments(IDeviceRows rows, float scale) => new()

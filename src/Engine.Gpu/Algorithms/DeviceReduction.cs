@@ -89,5 +89,43 @@ internal sealed class DeviceReduction : IReduction
         }
     }
 
+    /// <summary>Until <see cref="EndBatch"/> the device has whole sums instead of changes: those of <paramref name="sums"/> and of what is not handed over yet. O(k · d).</summary>
+    public void BeginBatch(ClusterSums sums, RowState state)
+    {
+        MoveTo(sums, state);
+        int d = _rows.Points.Dimensions;
+        for (int j = 0; j < _clusters; j++)
+        {
+            sums[j].CopyTo(_hostDelta.AsSpan(j * d, d));
+            _hostDelta[(_clusters * d) + j] = sums.Weights[j];
+            _hostDelta[(_clusters * d) + _clusters + j] = sums.Counts[j];
+        }
+        _delta.CopyFromCPU(_stream, _hostDelta);
+    }
+
+    /// <summary>Hands the sums over. O(k · d).</summary>
+    public void EndBatch(ClusterSums sums, RowState state)
+    {
+        sums.Clear();
+        MoveTo(sums, state);
+    }
+
+    /// <summary>Enqueues the means of a batch's sums.</summary>
+    public void WriteMeans(ArrayView<float> previous, ArrayView<float> means, RowState state)
+    {
+        GpuDevice device = _rows.GpuDevice;
+        device.Batch.Means(_stream, new KernelConfig((int)((means.Length + device.GroupSize - 1) / device.GroupSize), device.GroupSize), new MeansArguments
+        {
+            Sums = _delta,
+            GridScale = _gridScale,
+            WeightScale = _rows.Points.Statistics.Grid.WeightScale,
+            Previous = previous,
+            Means = means,
+            State = state.Batch,
+            Dimensions = _rows.Points.Dimensions,
+            Clusters = _clusters,
+        });
+    }
+
     private static long Integers(int clusters, int dimensions) => ((long)clusters * dimensions) + (2L * clusters);
 }

@@ -24,6 +24,12 @@ internal sealed class Drift(int clusters)
         return follows;
     }
 
+    /// <summary>The sums, for the device to go on with.</summary>
+    public double[] Sums => _drifted;
+
+    /// <summary>Takes over <see cref="Sums"/>, which were written to, as those of these centroids.</summary>
+    public void Resume(CentroidSet centroids) => _previous = centroids;
+
     /// <summary>Makes the next <see cref="Follow"/> a beginning.</summary>
     public void Forget() => _previous = null;
 

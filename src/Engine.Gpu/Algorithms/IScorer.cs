@@ -1,3 +1,4 @@
+using ILGPU;
 using ILGPU.Runtime;
 
 namespace KMeansFast.Gpu;
@@ -9,10 +10,17 @@ namespace KMeansFast.Gpu;
 internal interface IScorer
 {
     /// <summary>The scorer that suits the rows, k and the device.</summary>
-    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream) => new TileScorer(rows, clusters, memory, stream);
+    /// <param name="rows">The rows.</param>
+    /// <param name="clusters">k.</param>
+    /// <param name="memory">What it allocates from.</param>
+    /// <param name="stream">Where its work is enqueued.</param>
+    /// <param name="onTensors">Whether tensor cores are used where they suit.</param>
+    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, bool onTensors) =>
+        (onTensors ? TensorScorer.TryFor(rows, clusters, memory, stream) : null) ?? (IScorer)new TileScorer(rows, clusters, memory, stream);
 
     /// <summary>The memory that it takes.</summary>
-    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters) => TileScorer.Needs(needs, rows, clusters);
+    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, bool onTensors) =>
+        (onTensors ? TensorScorer.Needs(needs, rows, clusters) : null) ?? TileScorer.Needs(needs, rows, clusters);
 
     /// <summary>Makes the frame of an assignment and sends the centroids to the device.</summary>
     ScoreFrame Prepare(CentroidSet centroids);
@@ -25,12 +33,39 @@ internal interface IScorer
     void Score(RowState state, RowBounds? bounds);
 
     /// <summary>Lists for some of the uncertain rows the clusters that can still win.</summary>
-    /// <param name="uncertain">Rows in doubt.</param>
+    /// <param name="uncertain">Rows in doubt, and how many.</param>
     /// <param name="first">The first of them to work on.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="count">How many at most; what is beyond the end of the list is left out.</param>
     /// <param name="lists">Where the lists go.</param>
     void ListCandidates(RowState uncertain, int first, int count, CandidateLists lists);
 
     /// <summary>The weighted sum of squared distances of the rows scored, as their scores say: an estimate. Waits for the device.</summary>
     double ReadInertia();
+
+    /// <summary>What scores at present and why, in words; empty where there is no choice.</summary>
+    string Experience => "";
+
+    /// <summary>Learns how many of the rows scored were left in doubt: the scorer may go over to another precision.</summary>
+    void Learn(int scored, int uncertain)
+    {
+    }
+
+    /// <summary>What lets the device assign to centroids that the host has not seen; null where every assignment needs the host.</summary>
+    IBatchScorer? Batched => null;
+}
+
+/// <summary>A scorer whose frame can follow centroids on the device. All calls only enqueue work.</summary>
+internal interface IBatchScorer
+{
+    /// <summary>The parts of the inertia estimate of the latest assignment.</summary>
+    ArrayView<float> InertiaParts { get; }
+
+    /// <summary>As <see cref="IScorer.Prepare"/>, with a bound that holds for norms up to <paramref name="ceiling"/> times the largest.</summary>
+    ScoreFrame PrepareBatch(CentroidSet centroids, double ceiling);
+
+    /// <summary>Brings other centroids into the frame, and writes their squared norms there; nothing once the batch has ended.</summary>
+    void Follow(ArrayView<float> centroids, ArrayView<double> squaredNorms, RowState state);
+
+    /// <summary>The inertia estimate from the sum of its parts.</summary>
+    double InertiaOf(double parts);
 }

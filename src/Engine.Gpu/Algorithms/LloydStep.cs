@@ -10,7 +10,7 @@ namespace KMeansFast.Gpu;
 /// S. P. Lloyd, "Least squares quantization in PCM", IEEE Trans. Information Theory 28 (1982); with bounds G. Hamerly, "Making k-means even faster", SDM 2010. Each part is a
 /// class of its own, and all enqueue their work on one stream; only counts, rows in doubt and the sums' change come back to the host.
 /// </remarks>
-internal sealed class LloydStep : IStep
+internal sealed class LloydStep : IStep, IBatchedIterations
 {
     private readonly IDeviceRows _rows;
     private readonly GpuDevice _device;
@@ -18,9 +18,11 @@ internal sealed class LloydStep : IStep
     private readonly int _clusters;
     private readonly RowState _state;
     private readonly IScorer _scorer;
-    private readonly Resolver _resolver;
+    private readonly Resolver? _hostResolver;
+    private readonly DeviceResolver? _deviceResolver;
     private readonly IReduction _reduction;
     private readonly RowBounds? _bounds;
+    private readonly DeviceIterations? _iterations;
     private readonly string? _reason;
     private readonly bool _isAuto;
     private bool _disposed;
@@ -29,16 +31,24 @@ internal sealed class LloydStep : IStep
     /// <param name="rows">The rows.</param>
     /// <param name="algorithm"><c>lloyd</c>, <c>hamerly</c>, or <c>auto</c>: bounds where they fit, which rest while they do not pay.</param>
     /// <param name="clusters">k.</param>
-    public LloydStep(IDeviceRows rows, string algorithm, int clusters)
+    /// <param name="mayUseTensors">Whether it may take the room that scores on tensor cores need: not where other steps still need it.</param>
+    /// <param name="mayKeepBounds">Whether <c>auto</c> may have bounds, likewise.</param>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, bool mayUseTensors = true, bool mayKeepBounds = true)
     {
         _rows = rows;
         _device = rows.GpuDevice;
         _clusters = clusters;
         _isAuto = string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal);
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
-        DeviceMemory.Needs needs = Needs(rows, clusters);
+        DeviceMemory.Needs needs = Needs(rows, clusters, onTensors: true);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
-        if (_isAuto && !_device.Fits(withBounds))
+        bool onTensors = mayUseTensors && _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
+        if (!onTensors)
+        {
+            needs = Needs(rows, clusters, onTensors: false);
+            withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
+        }
+        if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
         {
             hasBounds = false;
             _reason = "auto: no room for bounds on the device";
@@ -51,10 +61,15 @@ internal sealed class LloydStep : IStep
         {
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
-            _scorer = IScorer.For(rows, clusters, _memory, stream);
-            _resolver = new Resolver(rows, clusters, _memory, stream);
+            _scorer = IScorer.For(rows, clusters, _memory, stream, onTensors);
+            if (_device.Ptx is null)
+                _hostResolver = new Resolver(rows, clusters, _memory, stream);
+            else
+                _deviceResolver = new DeviceResolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
+            if (IsBatched(rows) && _scorer.Batched is { } batched)
+                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _deviceResolver!, (DeviceReduction)_reduction, _bounds), _memory, stream);
             stream.Synchronize();
         }
         catch
@@ -70,21 +85,30 @@ internal sealed class LloydStep : IStep
 
     public string Algorithm => _bounds is null || (_isAuto && !_bounds.Keeps) ? "lloyd" : "hamerly";
 
-    public string? AlgorithmReason => _isAuto ? _reason ?? $"auto: {_bounds!.Experience}" : null;
+    public string? AlgorithmReason => !_isAuto ? null
+        : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
 
     /// <summary>The memory that a step takes for each row, without bounds.</summary>
     public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
         DeviceReduction.NeedsOfRows(RowState.Needs(needs, rows), rows);
 
+    public IBatchedIterations? Batched => _iterations is null ? null : this;
+
+    public BatchReport Iterate(CentroidSet centroids, ClusterSums sums, double shiftLimit, int count)
+    {
+        Check(centroids);
+        ArgumentNullException.ThrowIfNull(sums);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        lock (_device.Gate)
+        {
+            ThrowIfDisposed();
+            return (_iterations ?? throw new NotSupportedException("This device does one verb at a time.")).Iterate(centroids, sums, shiftLimit, count);
+        }
+    }
+
     public AssignReport Assign(CentroidSet centroids)
     {
-        ArgumentNullException.ThrowIfNull(centroids);
-        if (centroids.Clusters != _clusters || centroids.Dimensions != _rows.Points.Dimensions)
-        {
-            throw new ArgumentException(
-                $"The step was opened for {_clusters} × {_rows.Points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.",
-                nameof(centroids));
-        }
+        Check(centroids);
         lock (_device.Gate)
         {
             ThrowIfDisposed();
@@ -92,6 +116,7 @@ internal sealed class LloydStep : IStep
             _state.ClearCounts();
             _bounds?.Begin(centroids, frame.Scale, _state);
             _scorer.Score(_state, _bounds);
+            _deviceResolver?.Enqueue(_scorer, _state, centroids);
             ReadOnlySpan<int> counts = _state.ReadCounts();
             bool isListed = _bounds is { Lists: true };
             int scored = isListed ? counts[Counter.Listed] : _rows.Rows;
@@ -100,8 +125,9 @@ internal sealed class LloydStep : IStep
             _bounds?.End(scored);
             // Rows that were passed over have no distance.
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
-            (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
+            (int movedToo, long distances) = _hostResolver?.Resolve(_scorer, _state, uncertain, centroids) ?? (0, _deviceResolver!.ReadDistances());
             _reduction.Follow(_state);
+            _scorer.Learn(scored, uncertain);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
         }
     }
@@ -143,14 +169,34 @@ internal sealed class LloydStep : IStep
         }
     }
 
-    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters)
+    // Batches need every row here to stay, canonical distances of the device's own, and its sums.
+    private static bool IsBatched(IDeviceRows rows) =>
+        rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
+
+    /// <summary>The memory that a step takes, without bounds.</summary>
+    public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
-        needs = IScorer.Needs(needs, rows, clusters);
-        needs = Resolver.Needs(needs, rows.Rows);
+        needs = IScorer.Needs(needs, rows, clusters, onTensors);
+        needs = rows.GpuDevice.Ptx is null
+            ? Resolver.Needs(needs, rows.Rows)
+            : DeviceResolver.Needs(needs, rows.Rows, clusters, rows.Points.Dimensions);
+        if (IsBatched(rows))
+            needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);
         return rows.GpuDevice.ReducesOnDevice
             ? DeviceReduction.Needs(DeviceReduction.NeedsOfRows(needs, rows.Rows), clusters, rows.Points.Dimensions)
             : needs;
+    }
+
+    private void Check(CentroidSet centroids)
+    {
+        ArgumentNullException.ThrowIfNull(centroids);
+        if (centroids.Clusters != _clusters || centroids.Dimensions != _rows.Points.Dimensions)
+        {
+            throw new ArgumentException(
+                $"The step was opened for {_clusters} × {_rows.Points.Dimensions} centroids; got {centroids.Clusters} × {centroids.Dimensions}.",
+                nameof(centroids));
+        }
     }
 
     private void ThrowIfDisposed()

@@ -7,7 +7,8 @@ namespace KMeansFast.Gpu;
 /// Gives uncertain rows their canonical labels: the device lists the few clusters that can still win, the host computes canonical distances to them.
 /// </summary>
 /// <remarks>
-/// Canonical distances stay on the host because compilers for devices may fuse a·b + c, which would change their bits (docs/numerics.md §2).
+/// Canonical distances stay on the host where compilers for the device may fuse a·b + c, which would change their bits (docs/numerics.md §2); elsewhere there is
+/// <see cref="DeviceResolver"/>.
 /// </remarks>
 internal sealed class Resolver
 {

@@ -18,8 +18,10 @@ internal sealed class RowBounds
     private readonly AcceleratorStream _stream;
     private readonly Drift _drift;
     private readonly ArrayView<float> _drifted;
+    private readonly ArrayView<double> _driftSums;
     private readonly float[] _hostDrifted;
     private bool _areKnown;
+    private bool _listedFirst;
     private int _rest;
 
     public RowBounds(IDeviceRows rows, int clusters, bool mayRest, DeviceMemory memory, AcceleratorStream stream)
@@ -32,6 +34,7 @@ internal sealed class RowBounds
         Slack = memory.Allocate<float>(rows.Rows);
         List = memory.Allocate<int>(rows.Rows);
         _drifted = memory.Allocate<float>(2L * clusters);
+        _driftSums = memory.Allocate<double>(clusters);
         _hostDrifted = new float[2 * clusters];
     }
 
@@ -54,7 +57,7 @@ internal sealed class RowBounds
     public string Experience { get; private set; } = "bounds have had no chance yet";
 
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, int rows, int clusters) =>
-        needs.With<float>(rows).With<int>(rows).With<float>(2L * clusters);
+        needs.With<float>(rows).With<int>(rows).With<float>(2L * clusters).With<double>(clusters);
 
     /// <summary>Decides what the coming assignment does, and enqueues the search for rows whose bounds do not hold.</summary>
     public void Begin(CentroidSet centroids, float scale, RowState state)
@@ -67,11 +70,64 @@ internal sealed class RowBounds
             return;
         }
         bool follows = _drift.Follow(centroids, scale, _rows.Threads);
-        Lists = follows && _areKnown;
+        Lists = _listedFirst = follows && _areKnown;
         _drift.WriteTo(_hostDrifted);
         _drifted.CopyFromCPU(_stream, _hostDrifted);
-        if (!Lists)
+        if (Lists)
+            Search(state);
+    }
+
+    /// <summary>How many iterations of a batch, after <see cref="Begin"/>, do what its first does: those for which bounds rest are counted.</summary>
+    public int LongestBatch => Keeps ? int.MaxValue : _rest + 1;
+
+    /// <summary>After <see cref="Begin"/>: the device is about to follow the drift.</summary>
+    public void BeginBatch()
+    {
+        if (Keeps)
+            _driftSums.CopyFromCPU(_stream, _drift.Sums);
+    }
+
+    /// <summary>Within a batch: adds the latest displacements to what has drifted, and enqueues the search for rows whose bounds do not hold.</summary>
+    public void Follow(ArrayView<double> displacements, float scale, RowState state)
+    {
+        if (!Keeps)
             return;
+        Lists = true;
+        GpuDevice device = _rows.GpuDevice;
+        device.Batch.Drift(_stream, new KernelConfig(1, device.GroupSize), new DriftArguments
+        {
+            Displacements = displacements,
+            Sums = _driftSums,
+            Drifted = _drifted,
+            State = state.Batch,
+            Scale = scale,
+            Clusters = _clusters,
+        });
+        Search(state);
+    }
+
+    /// <summary>After a batch: goes on from its last assignment.</summary>
+    /// <param name="iterations">Iterations done.</param>
+    /// <param name="scored">Rows scored by the last of them.</param>
+    /// <param name="centroids">The centroids of the last of them.</param>
+    public void EndBatch(int iterations, int scored, CentroidSet centroids)
+    {
+        Lists &= iterations > 1 || _listedFirst;
+        if (Keeps)
+        {
+            _driftSums.CopyToCPU(_stream, _drift.Sums);
+            _stream.Synchronize();
+            _drift.Resume(centroids.Copy());
+        }
+        else
+        {
+            _rest -= iterations - 1;
+        }
+        End(scored);
+    }
+
+    private void Search(RowState state)
+    {
         GpuDevice device = _rows.GpuDevice;
         long groups = Math.Min(((long)_rows.Rows + device.GroupSize - 1) / device.GroupSize, Tuning.MostGroups);
         device.Bounds(_stream, new KernelConfig((int)groups, device.GroupSize), new BoundsArguments
@@ -81,6 +137,7 @@ internal sealed class RowBounds
             DriftedUp = _drifted.SubView(0, _clusters),
             List = List,
             Counters = state.Counters,
+            Batch = state.Batch,
             Rows = _rows.Rows,
         });
     }

@@ -16,6 +16,8 @@ internal sealed class RowState
         Labels = memory.Allocate<int>(rows);
         Uncertain = memory.Allocate<UncertainRow>(rows);
         _counters = memory.Allocate<int>(Counter.Count);
+        Batch = memory.Allocate<BatchState>(1);
+        Batch.MemSetToZero(stream);
         Labels.MemSet(stream, 0xFF); // −1: no label yet
     }
 
@@ -27,8 +29,11 @@ internal sealed class RowState
     /// <summary>See <see cref="Counter"/>.</summary>
     public ArrayView<int> Counters => _counters;
 
+    /// <summary>Where the batch at work stands; zero while assignments are single.</summary>
+    public ArrayView<BatchState> Batch { get; }
+
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, int rows) =>
-        needs.With<int>(rows).With<UncertainRow>(rows).With<int>(Counter.Count);
+        needs.With<int>(rows).With<UncertainRow>(rows).With<int>(Counter.Count).With<BatchState>(1);
 
     /// <summary>Sets all counts to zero.</summary>
     public void ClearCounts() => _counters.MemSetToZero(_stream);

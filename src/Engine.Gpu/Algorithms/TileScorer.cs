@@ -4,7 +4,7 @@ using ILGPU.Runtime;
 namespace KMeansFast.Gpu;
 
 /// <summary>Scores in float32 by tiles of rows and clusters, in the shape that suits k, d and the device.</summary>
-internal sealed class TileScorer : IScorer
+internal sealed class TileScorer : IScorer, IBatchScorer
 {
     private readonly IDeviceRows _rows;
     private readonly int _clusters;
@@ -14,6 +14,7 @@ internal sealed class TileScorer : IScorer
     private readonly ArrayView<float> _inertia;
     private readonly float[] _hostInertia;
     private ScoreFrame? _current;
+    private ScoreBound _bound;
 
     public TileScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream)
     {
@@ -37,8 +38,31 @@ internal sealed class TileScorer : IScorer
         // Each product goes through at most d roundings: see ScoreTile.
         _current = ScoreFrame.For(_rows.Points, centroids, depth: centroids.Dimensions, threads: _rows.Threads);
         _frame.Upload(_current, _rows.Threads);
+        _bound = _current.Bound;
         return _current;
     }
+
+    public IBatchScorer? Batched => this;
+
+    public ArrayView<float> InertiaParts => _inertia;
+
+    /// <summary>The frame's shift on the device; at least d values.</summary>
+    public ArrayView<float> Shift => _frame.Shift;
+
+    /// <summary>Half the squared norms of the centroids on the device; at least k values.</summary>
+    public ArrayView<float> HalfNorms => _frame.HalfNorms;
+
+    public ScoreFrame PrepareBatch(CentroidSet centroids, double ceiling)
+    {
+        ScoreFrame frame = Prepare(centroids);
+        _bound = frame.Bound.WithLargestNorm(frame.LargestNorm * ceiling);
+        return frame;
+    }
+
+    public void Follow(ArrayView<float> centroids, ArrayView<double> squaredNorms, RowState state) =>
+        _frame.Follow(_rows.GpuDevice, centroids, squaredNorms, _current!.Scale, state.Batch);
+
+    public double InertiaOf(double parts) => parts / InertiaUnit.PerSquare / _current!.Scale / _current.Scale;
 
     public void Score(RowState state, RowBounds? bounds)
     {
@@ -53,7 +77,7 @@ internal sealed class TileScorer : IScorer
         _tile.Assign(_stream, new KernelConfig(groups, _tile.Threads), new AssignArguments
         {
             Scores = Arguments(),
-            Bound = _current!.Bound,
+            Bound = _bound,
             Labels = state.Labels,
             Uncertain = state.Uncertain,
             Counters = state.Counters,
@@ -62,6 +86,7 @@ internal sealed class TileScorer : IScorer
             DriftedDown = bounds?.DriftedDown ?? nothing,
             Weights = _rows.Weights,
             Inertia = _inertia,
+            Batch = state.Batch,
             Weighted = _rows.Points.IsWeighted ? 1 : 0,
             Listed = isListed ? 1 : 0,
             Bounded = bounds is { Keeps: true } ? 1 : 0,
@@ -71,12 +96,15 @@ internal sealed class TileScorer : IScorer
     public void ListCandidates(RowState uncertain, int first, int count, CandidateLists lists)
     {
         lists.Counts.MemSetToZero(_stream);
-        _tile.Candidates(_stream, new KernelConfig((count + _tile.Rows - 1) / _tile.Rows, _tile.Threads), new CandidatesArguments
+        // In a batch the list may turn out much shorter: a few groups walk over it.
+        int groups = Math.Min((count + _tile.Rows - 1) / _tile.Rows, _rows.GpuDevice.Multiprocessors * Tuning.WalkingGroups);
+        _tile.Candidates(_stream, new KernelConfig(groups, _tile.Threads), new CandidatesArguments
         {
             Scores = Arguments(),
             Uncertain = uncertain.Uncertain,
             First = first,
             Count = count,
+            Counters = uncertain.Counters,
             Clusters = _clusters,
             Counts = lists.Counts,
             Candidates = lists.Candidates,
@@ -90,7 +118,7 @@ internal sealed class TileScorer : IScorer
         double sum = 0;
         foreach (float part in _hostInertia)
             sum += part;
-        return sum / InertiaUnit.PerSquare / _current!.Scale / _current.Scale;
+        return InertiaOf(sum);
     }
 
     private static int Groups(TileKernels tile, int rows) => (int)Math.Min(((long)rows + tile.Rows - 1) / tile.Rows, Tuning.MostGroups);

@@ -11,10 +11,16 @@ internal sealed class GpuDevice : IDisposable
 {
     private readonly FoundDevice _found;
     private readonly Dictionary<TileShape, TileKernels> _tiles = [];
+    private readonly Dictionary<string, IPtxKernel> _loaded = new(StringComparer.Ordinal);
     private Action<AcceleratorStream, KernelConfig, ApplyLabelsArguments>? _applyLabels;
     private Action<AcceleratorStream, KernelConfig, BoundsArguments>? _bounds;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateGlobal;
     private Action<AcceleratorStream, KernelConfig, UpdateArguments>? _updateShared;
+    private BatchKernels? _batch;
+    private Action<AcceleratorStream, KernelConfig, CertifyArguments>? _certify;
+    private Action<AcceleratorStream, KernelConfig, NegateArguments>? _negate;
+    private IPtxKernel? _pairs;
+    private IPtxKernel? _resolve;
     private long _reserved;
     private SeedingKernels? _seeding;
     private bool _disposed;
@@ -43,6 +49,26 @@ internal sealed class GpuDevice : IDisposable
     public Action<AcceleratorStream, KernelConfig, BoundsArguments> Bounds =>
         _bounds ??= Compile(() => Accelerator.LoadKernel<BoundsArguments>(BoundsKernel.Run));
 
+    /// <summary>What keeps a batch of iterations here.</summary>
+    public BatchKernels Batch => _batch ??= Compile(() => BatchKernels.Load(Accelerator));
+
+    /// <summary>Canonical distances of pairs; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Pairs => _pairs ??= Ptx!.Load(CanonicalKernels.Pairs());
+
+    /// <summary>Canonical labels of rows in doubt; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Resolve => _resolve ??= Ptx!.Load(CanonicalKernels.Resolve());
+
+    /// <summary>Certifies scores that tensor cores found.</summary>
+    public Action<AcceleratorStream, KernelConfig, CertifyArguments> Certify =>
+        _certify ??= Compile(() => Accelerator.LoadKernel<CertifyArguments>(CertifyKernel.Run));
+
+    /// <summary>Writes what tensor cores start from.</summary>
+    public Action<AcceleratorStream, KernelConfig, NegateArguments> Negate =>
+        _negate ??= Compile(() => Accelerator.LoadKernel<NegateArguments>(NegateKernel.Run));
+
+    /// <summary>What scores are computed in, if that is not left to the rule.</summary>
+    public Scores Scores => _found.Scores;
+
     /// <summary>Whether exact sums are computed here. Where not, the host does it.</summary>
     public bool ReducesOnDevice => _found.ReducesOnDevice;
 
@@ -58,6 +84,15 @@ internal sealed class GpuDevice : IDisposable
     public string Name => _found.Description.Name;
 
     public bool FlushesSubnormals => _found.FlushesSubnormals;
+
+    /// <summary>See <see cref="FoundDevice.StreamedRows"/>.</summary>
+    public int StreamedRows => _found.StreamedRows;
+
+    /// <summary>The largest single buffer in bytes.</summary>
+    public long LargestBuffer => _found.LargestBuffer;
+
+    /// <summary>What works on the device without holding the gate: disposed before the device closes. To be used under the gate.</summary>
+    public HashSet<IDisposable> Background { get; } = [];
 
     /// <summary>Threads in groups of kernels without a tile: a power of two.</summary>
     public int GroupSize => _found.GroupSize;
@@ -85,6 +120,14 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
+    /// <summary>A kernel in PTX, loaded once for each name; only where there is <see cref="Ptx"/>.</summary>
+    public IPtxKernel Load(PtxKernelText kernel)
+    {
+        if (!_loaded.TryGetValue(kernel.Name, out IPtxKernel? loaded))
+            _loaded[kernel.Name] = loaded = Ptx!.Load(kernel);
+        return loaded;
+    }
+
     /// <summary>The kernels that score this many clusters and dimensions.</summary>
     public TileKernels Tiles(int clusters, int dimensions)
     {
@@ -99,6 +142,30 @@ internal sealed class GpuDevice : IDisposable
         sums <= Tuning.SharedSums && Accelerator.MaxSharedMemoryPerGroup >= Tuning.SharedSumsFrom
             ? (_updateShared ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<SharedSums>.Run)), true)
             : (_updateGlobal ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<GlobalSums>.Run)), false);
+
+    /// <summary>Bytes free, those that wait in the pool among them.</summary>
+    public long Available()
+    {
+        long free = Free();
+        return free == long.MaxValue ? free : free + Pool.IdleBytes;
+    }
+
+    /// <summary>As <see cref="Available"/>, of a device that is not open: only NVIDIA's driver has to be asked, which takes a context for a moment.</summary>
+    public static long AvailableOn(Context context, FoundDevice found)
+    {
+        long limit = found.MemoryLimit > 0 ? found.MemoryLimit : long.MaxValue;
+        if (found.Device is not CudaDevice device)
+            return limit;
+        try
+        {
+            using CudaAccelerator cuda = device.CreateCudaAccelerator(context);
+            return Math.Min(limit, cuda.GetFreeMemory());
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            return 0; // it cannot be opened: what is wrong with it is said when it is used
+        }
+    }
 
     /// <summary>Whether <paramref name="needs"/> fit into what is free.</summary>
     public bool Fits(DeviceMemory.Needs needs)
@@ -145,13 +212,20 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            foreach (IDisposable worker in Background.ToArray())
+                worker.Dispose();
             Pool.Trim();
             CanonicalRows?.Dispose();
+            _pairs?.Dispose();
+            _resolve?.Dispose();
+            foreach (IPtxKernel kernel in _loaded.Values)
+                kernel.Dispose();
             Accelerator.Dispose();
         }
     }
 
-    private long Free()
+    /// <summary>Bytes that can be allocated now, without those that wait in the pool; the largest number where nothing is known.</summary>
+    public long Free()
     {
         long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved - Pool.IdleBytes : long.MaxValue);
         return Accelerator is CudaAccelerator cuda ? Math.Min(free, cuda.GetFreeMemory()) : free;
@@ -169,5 +243,6 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    private static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
+    /// <summary>Bytes in words.</summary>
+    public static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
 }

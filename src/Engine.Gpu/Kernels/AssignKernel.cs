@@ -33,6 +33,9 @@ internal struct AssignArguments
     /// <summary>For each group the weighted sum of its rows' squared distances, scaled.</summary>
     public ArrayView<float> Inertia;
 
+    /// <summary>Where a batch of iterations stands; once it has ended no row is scored.</summary>
+    public ArrayView<BatchState> Batch;
+
     public int Weighted;
 
     public int Listed;
@@ -79,7 +82,7 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
         if (Group.IdxX == 0)
             moved[0] = 0;
 
-        int count = a.Listed != 0 ? a.Counters[Counter.Listed] : a.Scores.Rows;
+        int count = a.Batch[0].Ended != 0 ? 0 : a.Listed != 0 ? a.Counters[Counter.Listed] : a.Scores.Rows;
         var rows = new AllOrListedRows(a.List, a.Listed != 0, count);
         int tiles = (int)(((long)count + ScoreTile<TTile>.Rows - 1) / ScoreTile<TTile>.Rows);
         float inertia = 0;

@@ -19,6 +19,9 @@ internal struct BoundsArguments
     /// <summary>See <see cref="Counter"/>: their number is 0 before.</summary>
     public ArrayView<int> Counters;
 
+    /// <summary>Where a batch of iterations stands; once it has ended nobody empties the list, and no row is listed.</summary>
+    public ArrayView<BatchState> Batch;
+
     public int Rows;
 }
 
@@ -33,6 +36,8 @@ internal static class BoundsKernel
     public static void Run(BoundsArguments a)
     {
         ArrayView<int> shared = SharedMemory.Allocate<int>(2); // rows found by this group; where they go
+        if (a.Batch[0].Ended != 0)
+            return;
         for (long first = (long)Grid.IdxX * Group.DimX; first < a.Rows; first += (long)Grid.DimX * Group.DimX)
         {
             if (Group.IdxX == 0)

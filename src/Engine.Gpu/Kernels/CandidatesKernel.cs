@@ -12,8 +12,11 @@ internal struct CandidatesArguments
     /// <summary>Where this batch begins in the list.</summary>
     public int First;
 
-    /// <summary>How many rows it has.</summary>
+    /// <summary>How many rows it has at most: the list may be shorter.</summary>
     public int Count;
+
+    /// <summary>See <see cref="Counter"/>: how long the list is.</summary>
+    public ArrayView<int> Counters;
 
     /// <summary>k, without padding.</summary>
     public int Clusters;
@@ -30,7 +33,7 @@ internal struct CandidatesArguments
 /// </summary>
 /// <remarks>
 /// Scores are computed as <see cref="AssignKernel{TTile}"/> does, with the same bound on their errors, so its best and gap apply even where a
-/// compiler rounds differently here. Score and best are subtracted before comparing: their sum with the gap would round on a coarser grid.
+/// compiler rounds differently here. A grid of any size is right: groups walk over tiles, so that the length of the list may be known to the device alone. Score and best are subtracted before comparing: their sum with the gap would round on a coarser grid.
 /// </remarks>
 internal static class CandidatesKernel<TTile> where TTile : struct, ITile
 {
@@ -38,9 +41,15 @@ internal static class CandidatesKernel<TTile> where TTile : struct, ITile
     {
         ArrayView<Float4> stage = SharedMemory.Allocate<Float4>(ScoreTile<TTile>.StageFours);
         ArrayView<float> norms = SharedMemory.Allocate<float>(1); // not wanted
-        int firstRow = Grid.IdxX * ScoreTile<TTile>.Rows;
         int r = Group.IdxX / TTile.ClusterThreads;
-        _ = ScoreTile<TTile>.Score(a.Scores, new UncertainRows(a.Uncertain, a.First, a.Count), firstRow, stage, norms, new Lists(a, firstRow + (r * 4)));
+        int left = a.Counters[Counter.Uncertain] - a.First;
+        a.Count = left < a.Count ? left : a.Count;
+        int tiles = (a.Count + ScoreTile<TTile>.Rows - 1) / ScoreTile<TTile>.Rows;
+        for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
+        {
+            int firstRow = tile * ScoreTile<TTile>.Rows;
+            _ = ScoreTile<TTile>.Score(a.Scores, new UncertainRows(a.Uncertain, a.First, a.Count), firstRow, stage, norms, new Lists(a, firstRow + (r * 4)));
+        }
     }
 
     // Appends to the lists of the thread's eight rows.

@@ -56,6 +56,9 @@ internal struct CertifyArguments
     /// <summary>For each group the weighted sum of its rows' squared distances, scaled.</summary>
     public ArrayView<float> Inertia;
 
+    /// <summary>Where a batch of iterations stands; once it has ended nothing is certified.</summary>
+    public ArrayView<BatchState> Batch;
+
     public int Rows;
 
     public int Weighted;
@@ -86,7 +89,7 @@ internal static class CertifyKernel
         if (Group.IdxX == 0)
             moved[0] = 0;
         Group.Barrier();
-        int count = a.Listed != 0 ? a.Counters[Counter.Listed] : a.Rows;
+        int count = a.Batch[0].Ended != 0 ? 0 : a.Listed != 0 ? a.Counters[Counter.Listed] : a.Rows;
         float inertia = 0;
         for (long position = ((long)Grid.IdxX * Group.DimX) + Group.IdxX; position < count; position += (long)Grid.DimX * Group.DimX)
             inertia += Decide(a, (int)position, moved);

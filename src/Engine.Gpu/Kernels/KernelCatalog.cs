@@ -34,7 +34,13 @@ internal static class KernelCatalog
         new("Bounds", new Action<BoundsArguments>(BoundsKernel.Run).Method, Tuning.GroupSize, 0, false),
         new("Update in global memory", new Action<UpdateArguments>(UpdateKernel<GlobalSums>.Run).Method, Tuning.GroupSize, 0, true),
         new("Update in shared memory", new Action<UpdateArguments>(UpdateKernel<SharedSums>.Run).Method, Tuning.GroupSize, 0, true),
+        new("Certify", new Action<CertifyArguments>(CertifyKernel.Run).Method, Tuning.GroupSize, 0, false),
+        new("Negate", new Action<NegateArguments>(NegateKernel.Run).Method, Tuning.GroupSize, 0, false),
         .. Seeding(),
+        new("Means", new Action<MeansArguments>(MeansKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("Frame", new Action<FrameArguments>(FrameKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("Drift", new Action<DriftArguments>(DriftKernel.Run).Method, Tuning.GroupSize, 0, true),
+        new("Stop", new Action<StopArguments>(StopKernel.Run).Method, Tuning.GroupSize, 0, true),
     ];
 
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>

@@ -9,6 +9,14 @@ internal sealed class CudaPtxLoader(CudaAccelerator accelerator) : IPtxLoader
     // What a group has without asking (CUDA C++ Programming Guide, "Compute Capabilities").
     private const int SharedWithoutAsking = 48 << 10;
 
+    // CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN and …_PER_MULTIPROCESSOR
+    private const int SharedOfGroupAttribute = 97;
+    private const int SharedOfMultiprocessorAttribute = 81;
+
+    public int SharedOfGroup => Attribute(SharedOfGroupAttribute);
+
+    public int SharedOfMultiprocessor => Attribute(SharedOfMultiprocessorAttribute);
+
     public IPtxKernel Load(PtxKernelText kernel)
     {
         CudaAPI api = CudaAPI.CurrentAPI;
@@ -30,6 +38,8 @@ internal sealed class CudaPtxLoader(CudaAccelerator accelerator) : IPtxLoader
         }
         return new Kernel(accelerator, kernel, module, function);
     }
+
+    private int Attribute(int kind) => CudaAPI.CurrentAPI.GetDeviceAttribute((DeviceAttributeKind)kind, accelerator.DeviceId);
 
     private static void Check(PtxKernelText kernel, string what, CudaError error)
     {

@@ -12,6 +12,12 @@ internal interface IPtxLoader
     /// <param name="kernel">The kernel's text and what launching it takes.</param>
     /// <exception cref="BackendUnavailableException">The driver refuses; the message has its log.</exception>
     IPtxKernel Load(PtxKernelText kernel);
+
+    /// <summary>The most shared memory that a group may have, in bytes.</summary>
+    int SharedOfGroup { get; }
+
+    /// <summary>The shared memory of a multiprocessor in bytes, which groups that run at once share.</summary>
+    int SharedOfMultiprocessor { get; }
 }
 
 /// <summary>A loaded kernel. Disposing it unloads its module; twice is harmless.</summary>

@@ -14,7 +14,7 @@ internal static class RoundingKernel
     public const float Down = 1f / (1L << 45);
 
     /// <summary>Squared norms below this are those of rows that binary16 cannot hold at all; nothing about them is certified.</summary>
-    private const float LeastSquaredNorm = 1L << 40;
+    public const float LeastSquaredNorm = 1L << 40;
 
     private const int Threads = 256;
 

@@ -80,7 +80,7 @@ internal static class TensorKernels
             _shape = shape;
             _listed = listed;
             _lists = lists;
-            string name = $"tensor_{(lists ? "candidates" : listed ? "best_listed" : "best")}_{(shape.Element == TensorElement.Half ? "f16" : "tf32")}_{shape.RowBytes}";
+            string name = $"tensor_{(lists ? "candidates" : listed ? "best_listed" : "best")}_{(shape.Element == TensorElement.Half ? "f16" : "tf32")}_{shape.RowBytes}_{shape.WarpRows}x{shape.WarpColumns}x{shape.Stages}{(shape.KeepsRows ? "k" : "p")}";
             _p = new PtxWriter(name, lists ? 11 : 10);
             _rows = _p.Address(0);
             _centroids = _p.Address(3);

@@ -10,6 +10,11 @@ internal sealed class EmulatedPtxLoader(PtxOptions? options = null) : IPtxLoader
     {
     }
 
+    // An H100's.
+    public int SharedOfGroup => 227 << 10;
+
+    public int SharedOfMultiprocessor => 228 << 10;
+
     public IPtxKernel Load(PtxKernelText kernel)
     {
         PtxModule module;
