@@ -123,6 +123,30 @@ public sealed class BatchKernelTests
         Assert.Equal([3, 4, 11], counters);
     }
 
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void Drifts_are_rounded_outward_and_know_the_farthest_of_the_others(string device)
+    {
+        using var on = new Device(device, TestCases.Find("two-rows-one-cluster").Points);
+        const float scale = 1024;
+        foreach (int clusters in (int[])[1, 2, 3, 15, 16, 17, 40])
+        {
+            double[] displacements = [.. Generate.MixedScales(clusters, clusters, -20, 20).Select(static (v, j) => j % 5 == 3 ? 0 : Math.Abs((double)v) / 3)];
+            double[] before = [.. Generate.Uniform(clusters, clusters, 0, 1000).Select(static v => (double)v)];
+            (double[] sums, float[] drifted) = on.Drift(displacements, before, scale, default);
+            for (int j = 0; j < clusters; j++)
+            {
+                int own = j;
+                double others = clusters == 1 ? 0 : displacements.Where((_, i) => i != own).Max();
+                double exact = before[j] + ((Math.Sqrt(displacements[j]) + Math.Sqrt(others)) * scale);
+                Assert.InRange(sums[j], exact, exact * (1 + 1.1e-10));
+                Assert.InRange((double)drifted[j], exact, exact * (1 + 3e-7));
+                Assert.InRange((double)drifted[clusters + j], exact * (1 - 6e-7), exact * (1 - 4e-7));
+            }
+            Assert.Equal(before, on.Drift(displacements, before, scale, new BatchState { Ended = 1 }).Sums);
+        }
+    }
+
     private static IEnumerable<TestCase> Cases(string device) =>
         TestCases.All.Where(c => device is not "ilgpu-cpu" || c.Clusters * c.Dimensions <= SmallCentroids);
 
@@ -149,7 +173,7 @@ public sealed class BatchKernelTests
     // A device with the kernels loaded, and buffers for one launch at a time.
     private sealed class Device : IDisposable
     {
-        private readonly DevicePoints _points;
+        private readonly PlacedPoints _points;
         private readonly DeviceMemory _memory;
         private readonly BatchKernels _kernels;
         private readonly AcceleratorStream _stream;
@@ -159,7 +183,7 @@ public sealed class BatchKernelTests
         {
             GpuBackend backend = name is "opencl" ? OpenCl.Value : IlgpuCpu.Value;
             Pocl.SkipUnlessThere(backend);
-            _points = (DevicePoints)backend.Load(points, new ExecutionOptions());
+            _points = (PlacedPoints)backend.Load(points, new ExecutionOptions());
             _memory = new DeviceMemory(_points.GpuDevice);
             _stream = _points.GpuDevice.Accelerator.DefaultStream;
             _groupSize = _points.GpuDevice.GroupSize;
@@ -238,6 +262,25 @@ public sealed class BatchKernelTests
                     Clusters = displacements.Length,
                 });
                 return (Download(state)[0], Download(records)[before.Iterations], Download(counters), Download(work)[0]);
+            }
+        }
+
+        public (double[] Sums, float[] Drifted) Drift(double[] displacements, double[] before, float scale, BatchState state)
+        {
+            lock (_points.GpuDevice.Gate)
+            {
+                ArrayView<double> sums = Upload(before);
+                ArrayView<float> drifted = Upload(new float[2 * before.Length]);
+                _kernels.Drift(_stream, new KernelConfig(1, _groupSize), new DriftArguments
+                {
+                    Displacements = Upload(displacements),
+                    Sums = sums,
+                    Drifted = drifted,
+                    State = Upload([state]),
+                    Scale = scale,
+                    Clusters = before.Length,
+                });
+                return (Download(sums), Download(drifted));
             }
         }
 

@@ -44,15 +44,21 @@ internal static unsafe partial class Pocl
     }
 
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
-    public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null) => new(
+    public static GpuBackend Backend(
+        TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
-        static () => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing))
-    {
-        Tile = tile,
-        ReduceOnHost = reduceOnHost,
-        MemoryLimit = memoryLimit,
-        CanonicalRows = canonical,
-    };
+        () => Missing is null ? Repeat(OpenClDevices.Find(AnnounceGenericAddressSpace), copies) : FoundDevices.None(Missing))
+        {
+            Tile = tile,
+            ReduceOnHost = reduceOnHost,
+            MemoryLimit = memoryLimit,
+            StreamedRows = streamedRows,
+            CanonicalRows = canonical,
+        };
+
+    // The first device several times, as a machine with several has them.
+    private static FoundDevices Repeat(FoundDevices found, int copies) =>
+        copies == 1 || found.Devices.Count == 0 ? found : found with { Devices = [.. Enumerable.Repeat(found.Devices[0], copies)] };
 
     /// <summary>
     /// PoCL 3.1 compiles kernels with a generic address space once its features say so, but its answer to the device query is compiled in. The
