@@ -22,6 +22,8 @@ internal static class KernelTimes
             var scorer = IScorer.For(rows, shape.Clusters, memory, stream, onTensors: true);
             var resolver = new Resolver(rows, shape.Clusters, memory, stream);
             var reduction = device.ReducesOnDevice ? new DeviceReduction(rows, shape.Clusters, memory, stream) : null;
+            int listed = Math.Min(points.Rows, Tuning.ResolveBatch);
+            var lists = new CandidateLists(memory.Allocate<int>(listed), memory.Allocate<int>((long)listed * Tuning.CandidatesKept));
             var after = new After(centroids, memory, stream);
             var stages = new Dictionary<string, List<double>>(StringComparer.Ordinal);
             launches.IsTiming = true;
@@ -37,7 +39,7 @@ internal static class KernelTimes
                 Time("prepare: frame, upload of centroids, rounding", () => scorer.Prepare(centroids));
                 state.ClearCounts();
                 Time("score: best two, certify", () => scorer.Score(state, null));
-                Time($"candidates: first {resolver.Batch} rows in doubt", () => scorer.ListCandidates(state, 0, resolver.Batch, resolver.Lists));
+                Time($"candidates: first {listed} rows in doubt", () => scorer.ListCandidates(state, 0, listed, lists));
                 int uncertain = state.ReadCounts()[Counter.Uncertain];
                 Time("resolve by the host", () => resolver.Resolve(scorer, state, uncertain, centroids));
                 if (reduction is not null)
