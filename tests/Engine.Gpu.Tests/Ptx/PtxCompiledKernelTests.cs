@@ -61,6 +61,7 @@ public sealed unsafe class PtxCompiledKernelTests
         Span<UncertainRow> uncertain = memory.Add(new UncertainRow[rows], out ulong toUncertain);
         Span<int> counters = memory.Add(new int[Counter.Count], out ulong toCounters);
         Span<float> inertia = memory.Add(new float[groups], out ulong toInertia);
+        _ = memory.Add(new BatchState[1], out ulong toBatch);
         byte[] arguments =
         [
             .. View(toValues, values.Length), .. View(toValues, values.Length / 4), .. View(toShift, shift.Length),
@@ -68,7 +69,7 @@ public sealed unsafe class PtxCompiledKernelTests
             .. Bytes(frame.Scale), .. Bytes(rows), .. Bytes(dimensions), .. Bytes(dimensions % 4 == 0 ? 1 : 0), .. Bytes(paddedDimensions), .. Bytes(paddedClusters),
             .. Bytes(frame.Bound), .. Bytes(0),
             .. View(toLabels, rows), .. View(toUncertain, rows), .. View(toCounters, Counter.Count), .. View(toLabels, rows), .. View(toNorms, 1), .. View(toNorms, 1),
-            .. View(toNorms, 1), .. View(toInertia, groups), .. Bytes(0), .. Bytes(0), .. Bytes(0), .. Bytes(0),
+            .. View(toNorms, 1), .. View(toInertia, groups), .. View(toBatch, 1), .. Bytes(0), .. Bytes(0), .. Bytes(0), .. Bytes(0),
         ];
         Launch($"Assign {tile}", groups, arguments);
 
@@ -103,7 +104,7 @@ public sealed unsafe class PtxCompiledKernelTests
         [
             .. view, .. view, .. view, .. view, .. view,
             .. Bytes(1f), .. Bytes(128), .. Bytes(8), .. Bytes(1), .. Bytes(8), .. Bytes(128), .. new byte[40],
-            .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. new byte[16],
+            .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. view, .. new byte[16],
         ];
         Assert.Contains(
             "race",
