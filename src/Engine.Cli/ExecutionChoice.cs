@@ -13,6 +13,8 @@ internal sealed class ExecutionChoice
 
     private readonly Option<long?> _memory = Choices.Bytes("--memory", "SIZE", "What an algorithm may keep besides points and labels, such as 512M or 8G (default a quarter of what there is).");
 
+    private readonly Option<bool> _tune = new("--tune") { Description = "On a GPU: time the kernels on the input, use the fastest, and remember it for later runs with --tune." };
+
     public ExecutionChoice(IReadOnlyList<IBackend> backends)
     {
         _backend = Choices.OneOf("--backend", "NAME", "What computes (default auto):",
@@ -28,11 +30,18 @@ internal sealed class ExecutionChoice
         command.Add(_device);
         command.Add(_threads);
         command.Add(_memory);
+        command.Add(_tune);
     }
 
     public string Backend(ParseResult parsed) => parsed.GetValue(_backend) ?? BackendSelector.Auto;
 
-    public ExecutionOptions Of(ParseResult parsed) => new() { Device = parsed.GetValue(_device) ?? 0, Threads = parsed.GetValue(_threads) ?? 0, Memory = parsed.GetValue(_memory) ?? 0 };
+    public ExecutionOptions Of(ParseResult parsed) => new()
+    {
+        Device = parsed.GetValue(_device) ?? 0,
+        Threads = parsed.GetValue(_threads) ?? 0,
+        Memory = parsed.GetValue(_memory) ?? 0,
+        Tune = parsed.GetValue(_tune),
+    };
 
     /// <summary>What is wrong with a choice before any file is read: a backend that cannot run here, a device that it does not have.</summary>
     public static void Check(IReadOnlyList<IBackend> backends, string name, int device)

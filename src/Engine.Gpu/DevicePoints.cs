@@ -9,11 +9,12 @@ internal sealed class DevicePoints : ILoadedPoints, IDeviceRows
     private readonly DeviceMemory _memory;
     private bool _disposed;
 
-    private DevicePoints(GpuDevice device, PointSet points, int threads)
+    private DevicePoints(GpuDevice device, PointSet points, int threads, bool tune)
     {
         GpuDevice = device;
         Points = points;
         Threads = threads;
+        Tune = tune;
         _memory = new DeviceMemory(device);
     }
 
@@ -31,15 +32,17 @@ internal sealed class DevicePoints : ILoadedPoints, IDeviceRows
 
     public int Threads { get; }
 
+    public bool Tune { get; }
+
     public ArrayView<float> Values { get; private set; }
 
     public ArrayView<float> Weights { get; private set; }
 
     /// <summary>Copies points to a device. O(n·d).</summary>
     /// <exception cref="BackendUnavailableException">They do not fit, or the device would take some of their values for zero.</exception>
-    public static DevicePoints Load(GpuDevice device, PointSet points, int threads)
+    public static DevicePoints Load(GpuDevice device, PointSet points, int threads, bool tune = false)
     {
-        var loaded = new DevicePoints(device, points, threads);
+        var loaded = new DevicePoints(device, points, threads, tune);
         lock (device.Gate)
         {
             device.ThrowIfDisposed();

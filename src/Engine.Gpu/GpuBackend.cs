@@ -63,6 +63,12 @@ public sealed class GpuBackend : IBackend
     /// <summary>What scores are computed in, for tests and measurements.</summary>
     internal Scores Scores { get; init; }
 
+    /// <summary>The folder of what was tuned, for tests; null is the user's.</summary>
+    internal string? TuneFolder { get; init; }
+
+    /// <summary>What times candidates, for tests.</summary>
+    internal TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
+
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
 
@@ -92,7 +98,7 @@ public sealed class GpuBackend : IBackend
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(options);
-        return DevicePoints.Load(Open(options.Device), points, options.Threads);
+        return DevicePoints.Load(Open(options.Device), points, options.Threads, options.Tune);
     }
 
     /// <inheritdoc/>
@@ -144,6 +150,8 @@ public sealed class GpuBackend : IBackend
                 Tile = Tile ?? device.Tile,
                 PtxLoader = PtxLoader ?? device.PtxLoader,
                 Scores = Scores,
+                TuneFolder = TuneFolder,
+                TuneTimer = TuneTimer,
                 CanonicalRows = CanonicalRows ?? device.CanonicalRows,
                 ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
             });

@@ -46,13 +46,16 @@ internal static unsafe partial class Pocl
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
     public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
-        static () => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing))
+        Find)
     {
         Tile = tile,
         ReduceOnHost = reduceOnHost,
         MemoryLimit = memoryLimit,
         CanonicalRows = canonical,
     };
+
+    /// <summary>The devices of <see cref="Backend"/>.</summary>
+    public static FoundDevices Find() => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing);
 
     /// <summary>
     /// PoCL 3.1 compiles kernels with a generic address space once its features say so, but its answer to the device query is compiled in. The

@@ -24,6 +24,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private readonly DeviceIterations? _iterations;
     private readonly string? _reason;
     private readonly bool _isAuto;
+    private readonly Choice _choice;
     private bool _disposed;
 
     /// <summary>A step without history. Under the device's gate.</summary>
@@ -31,18 +32,25 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     /// <param name="algorithm"><c>lloyd</c>, <c>hamerly</c>, or <c>auto</c>: bounds where they fit, which rest while they do not pay.</param>
     /// <param name="clusters">k.</param>
     public LloydStep(IDeviceRows rows, string algorithm, int clusters)
+        : this(rows, algorithm, clusters, Choice.For(rows, clusters))
     {
+    }
+
+    /// <summary>A step with kernels that were chosen elsewhere. Under the device's gate.</summary>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, Choice choice)
+    {
+        _choice = choice;
         _rows = rows;
         _device = rows.GpuDevice;
         _clusters = clusters;
         _isAuto = string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal);
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
-        DeviceMemory.Needs needs = Needs(rows, clusters, onTensors: true);
+        DeviceMemory.Needs needs = Needs(rows, clusters, choice);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
-        bool onTensors = _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
-        if (!onTensors)
+        if (choice.Scores != Scores.Float32 && !_device.Fits(hasBounds && !_isAuto ? withBounds : needs))
         {
-            needs = Needs(rows, clusters, onTensors: false);
+            choice = choice with { Scores = Scores.Float32 };
+            needs = Needs(rows, clusters, choice);
             withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         }
         if (_isAuto && !_device.Fits(withBounds))
@@ -58,7 +66,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         {
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
-            _scorer = IScorer.For(rows, clusters, _memory, stream, onTensors);
+            _scorer = IScorer.For(rows, clusters, _memory, stream, choice);
             _resolver = new Resolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
@@ -79,8 +87,20 @@ internal sealed class LloydStep : IStep, IBatchedIterations
 
     public string Algorithm => _bounds is null || (_isAuto && !_bounds.Keeps) ? "lloyd" : "hamerly";
 
-    public string? AlgorithmReason => !_isAuto ? null
-        : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
+    public string? AlgorithmReason
+    {
+        get
+        {
+            string auto = !_isAuto ? "" : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
+            return auto.Length == 0 && _choice.Reason.Length == 0 ? null : auto + (auto.Length > 0 && _choice.Reason.Length > 0 ? "; " : "") + _choice.Reason;
+        }
+    }
+
+    /// <summary>What scores are computed in at present.</summary>
+    public Scores Scores => _scorer.Scores;
+
+    /// <summary>Why, in words, where there was a choice.</summary>
+    public string Experience => _scorer.Experience;
 
     /// <summary>The memory that a step takes for each row, without bounds.</summary>
     public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
@@ -166,10 +186,10 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private static bool IsBatched(IDeviceRows rows) =>
         rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
 
-    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
+    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, Choice choice)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
-        needs = IScorer.Needs(needs, rows, clusters, onTensors);
+        needs = IScorer.Needs(needs, rows, clusters, choice);
         needs = Resolver.Needs(needs, rows.Rows);
         if (IsBatched(rows))
             needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);

@@ -38,6 +38,12 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>What scores are computed in, for tests and measurements.</summary>
     public Scores Scores { get; init; }
 
+    /// <summary>The folder of what was tuned; null is the user's.</summary>
+    public string? TuneFolder { get; init; }
+
+    /// <summary>What times candidates.</summary>
+    public TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
+
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }
 }
