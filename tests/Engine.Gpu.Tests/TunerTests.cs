@@ -12,7 +12,7 @@ public sealed class TunerTests : IDisposable
     private const string Problem = "k 16, d 8, rows 256";
 
     private static readonly Choice Rule = new(TileShape.Large, Scores.Half);
-    private static readonly TestCase Small = Case(150, 5, 6);
+    private static readonly TestCase Small = Case(40, 3, 4);
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"kmeansfast-tune-{Guid.NewGuid():N}");
 
@@ -255,8 +255,8 @@ public sealed class TunerTests : IDisposable
     public void A_precision_that_is_given_up_is_passed_over()
     {
         // Rows so close together that binary16 cannot tell centroids apart.
-        float[] values = [.. Generate.Uniform(3, 64 * 4, -1, 1).Select(static (v, i) => (i % 4 == 0 ? 1000f * (i / 4 % 2) : 0f) + (v / 64))];
-        var testCase = new TestCase("close", values, 4, Generate.FirstRows(values, 4, 16));
+        float[] values = [.. Generate.Uniform(3, 32 * 4, -1, 1).Select(static (v, i) => (i % 4 == 0 ? 1000f * (i / 4 % 2) : 0f) + (v / 64))];
+        var testCase = new TestCase("close", values, 4, Generate.FirstRows(values, 4, 8));
         using GpuBackend backend = Emulated(static (c, _) => c.Scores == Scores.Half ? 1 : 2, Scores.ByRule);
         KMeansResult tuned = Fit(backend, tune: true, testCase);
         Assert.Contains("passed over binary16: ", tuned.AlgorithmReason, StringComparison.Ordinal);
