@@ -173,13 +173,13 @@ public sealed class KMeans : IDisposable
 
                 assign += timed.TotalAssign;
                 reduce += timed.TotalReduce;
-                var labels = new int[points.Rows];
+                int[] labels = GC.AllocateUninitializedArray<int>(points.Rows);
                 step.ReadLabels(labels);
                 double inertia = Inertia.Of(points, labels, state.Centroids, options.Threads);
                 bool better = best is null || inertia < best.Inertia;
                 if (better)
                 {
-                    int[] sizes = Sizes(labels, options.Clusters);
+                    int[] sizes = Sizes(labels, options.Clusters, options.Threads);
                     best = new KMeansResult
                     {
                         Model = new KMeansModel(state.Centroids.Copy()),
@@ -217,11 +217,21 @@ public sealed class KMeans : IDisposable
         run, state.Iteration, state.Assign.Moved, state.Assign.Resolved, state.Assign.Distances, state.EmptyClusters, state.SquaredShift,
         state.Assign.InertiaEstimate, timed.LatestAssign, timed.LatestReduce, state.Stop);
 
-    private static int[] Sizes(ReadOnlySpan<int> labels, int clusters)
+    private static int[] Sizes(int[] labels, int clusters, int threads)
     {
         var sizes = new int[clusters];
-        foreach (int label in labels)
-            sizes[label]++;
+        Chunks.For(labels.Length, Math.Max(1 << 16, clusters), threads,
+            () => new int[clusters],
+            (mine, start, count) =>
+            {
+                foreach (int label in labels.AsSpan(start, count))
+                    mine[label]++;
+            },
+            mine =>
+            {
+                for (int j = 0; j < clusters; j++)
+                    sizes[j] += mine[j];
+            });
         return sizes;
     }
 

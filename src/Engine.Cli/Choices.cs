@@ -42,6 +42,26 @@ internal static class Choices
             : Refuse<int?>(result, aliases.FirstOrDefault(name), $"a whole number from {least}"),
     };
 
+    /// <summary>Different whole numbers, separated by commas.</summary>
+    public static Option<int[]?> Wholes(string name, string helpName, string description) => new(name)
+    {
+        HelpName = helpName,
+        Description = description,
+        CustomParser = result =>
+        {
+            string[] parts = Text(result).Split(',');
+            var numbers = new int[parts.Length];
+            for (int i = 0; i < parts.Length; i++)
+            {
+                if (!int.TryParse(parts[i], NumberStyles.None, CultureInfo.InvariantCulture, out numbers[i]))
+                    return Refuse<int[]?>(result, name, "whole numbers from 0, separated by commas");
+                if (Array.IndexOf(numbers, numbers[i], 0, i) >= 0)
+                    return Refuse<int[]?>(result, name, $"different numbers; {numbers[i]} is there twice");
+            }
+            return numbers;
+        },
+    };
+
     /// <summary>A number of bytes, with a unit of 1024 or none.</summary>
     public static Option<long?> Bytes(string name, string helpName, string description) => new(name)
     {

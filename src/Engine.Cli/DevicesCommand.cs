@@ -30,7 +30,8 @@ internal static class DevicesCommand
         BackendStatus status = backend.Probe();
         return new BackendReport(
             backend.Name, backend.Description, status.IsAvailable, status.Missing,
-            [.. status.Devices.Select(static (d, i) => new DeviceReport(i, d.Name, Kind(d.Kind), d.MemoryBytes, d.Capabilities))],
+            [.. status.Devices.Select((d, i) => new DeviceReport(
+                i, d.Name, Kind(d.Kind), d.MemoryBytes, backend.FreeMemory(i), d.ComputeCapability, d.Driver, d.ComputeUnits, d.Capabilities, d.Kernels))],
             [.. backend.Algorithms.Select(static a => new AlgorithmReport(a.Name, a.Description, a.Source))]);
     }
 
@@ -48,7 +49,11 @@ internal static class DevicesCommand
         {
             terminal.Print($"[bold]{backend.Name.EscapeMarkup()}[/]: {backend.Description.EscapeMarkup()}");
             foreach (DeviceReport device in backend.Devices)
+            {
                 terminal.Print($"device {device.Index}", $"{device.Name}{About(device)}");
+                foreach (string kernel in device.Kernels)
+                    terminal.Print("", kernel);
+            }
             if (backend.Missing is { } missing)
                 terminal.Print("missing", missing);
             foreach (AlgorithmReport algorithm in backend.Algorithms)
@@ -59,7 +64,12 @@ internal static class DevicesCommand
     private static string About(DeviceReport device)
     {
         string memory = device.MemoryBytes > 0 ? $"{device.MemoryBytes / Gibibyte:F1} GiB" : "";
-        string[] about = [.. new[] { memory, device.Capabilities }.Where(static a => a.Length > 0)];
+        if (device.FreeBytes > 0)
+            memory += $"{(memory.Length > 0 ? ", " : "")}{device.FreeBytes / Gibibyte:F1} GiB free";
+        string capability = device.ComputeCapability is { } version ? $"compute capability {version}" : "";
+        string driver = device.Driver is { } d ? $"driver {d}" : "";
+        string units = device.ComputeUnits > 0 ? $"{device.ComputeUnits} compute units" : "";
+        string[] about = [.. new[] { memory, capability, driver, units, device.Capabilities }.Where(static a => a.Length > 0)];
         return about.Length == 0 ? "" : $" ({string.Join("; ", about)})";
     }
 }
@@ -70,7 +80,9 @@ internal sealed record DevicesReport(IReadOnlyList<BackendReport> Backends);
 internal sealed record BackendReport(
     string Name, string Description, bool Available, string? Missing, IReadOnlyList<DeviceReport> Devices, IReadOnlyList<AlgorithmReport> Algorithms);
 
-/// <summary>A device; <paramref name="MemoryBytes"/> is 0 where unknown.</summary>
-internal sealed record DeviceReport(int Index, string Name, string Kind, long MemoryBytes, string Capabilities);
+/// <summary>A device; what is unknown is 0 or null.</summary>
+internal sealed record DeviceReport(
+    int Index, string Name, string Kind, long MemoryBytes, long FreeBytes, string? ComputeCapability, string? Driver, int ComputeUnits, string Capabilities,
+    IReadOnlyList<string> Kernels);
 
 internal sealed record AlgorithmReport(string Name, string Description, string Source);

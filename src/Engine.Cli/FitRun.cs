@@ -11,7 +11,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
     public int Run(FitRequest request, CancellationToken cancellation)
     {
         ResultFolder? folder = request.Out is null ? null : new ResultFolder(request.Out);
-        ExecutionChoice.Check(kmeans.Backends, request.Backend, request.Execution.Device);
+        ExecutionChoice.Check(kmeans.Backends, request.Backend, request.Execution);
         CentroidsFile? initial = request.InitIsFile ? InitialCentroids(request) : null;
         int clusters = initial?.Centroids.Clusters ?? request.Clusters!.Value;
         int runs = initial is null ? request.Restarts : 1;
@@ -29,7 +29,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         double work = (double)points.Rows * clusters * points.Dimensions;
 
         using var interrupt = new Interrupt(terminal, cancellation);
-        IBackend backend = ExecutionChoice.Choose(kmeans.Backends, request.Backend, request.Execution.Device, work, Note);
+        IBackend backend = ExecutionChoice.Choose(kmeans.Backends, request.Backend, request.Execution, work, Note);
         AlgorithmCatalog.Find(backend.Algorithms, request.Algorithm);
 
         var iterations = new List<IterationReport>();
@@ -94,6 +94,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         Tolerance = request.Tolerance,
         Backend = request.Backend,
         Device = request.Execution.Device,
+        Devices = request.Execution.Devices,
         Algorithm = request.Algorithm,
         Threads = request.Execution.Threads,
         Memory = request.Execution.Memory,

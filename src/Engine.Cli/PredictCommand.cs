@@ -49,7 +49,7 @@ internal sealed class PredictCommand
             CheckTarget(target);
         string name = _execution.Backend(parsed);
         ExecutionOptions execution = _execution.Of(parsed);
-        ExecutionChoice.Check(_kmeans.Backends, name, execution.Device);
+        ExecutionChoice.Check(_kmeans.Backends, name, execution);
         var model = CentroidsFile.Read(parsed.GetRequiredValue(_model), Note);
 
         string input = parsed.GetRequiredValue(_input);
@@ -60,7 +60,7 @@ internal sealed class PredictCommand
         model.CheckColumns(content);
         PointSet points = content.Points;
         double work = (double)points.Rows * model.Centroids.Clusters * points.Dimensions;
-        IBackend backend = ExecutionChoice.Choose(_kmeans.Backends, name, execution.Device, work, Note);
+        IBackend backend = ExecutionChoice.Choose(_kmeans.Backends, name, execution, work, Note);
 
         long started = Stopwatch.GetTimestamp();
         int[] labels = _terminal.Watch($"labelling {points.Rows:N0} rows", _ => _kmeans.Predict(new KMeansModel(model.Centroids), points, execution, backend.Name));

@@ -16,7 +16,7 @@ public sealed class GpuBackend : IBackend
 {
     internal static readonly Algorithm[] Catalog =
     [
-        new("lloyd", "Every row against every centroid in float32 on the device, certified; uncertain rows by canonical distances on the host.",
+        new("lloyd", "Every row against every centroid on the device, in float32 or on tensor cores, certified; uncertain rows by canonical distances.",
             "Lloyd, \"Least squares quantization in PCM\" (1982)"),
         new("hamerly", "As lloyd, for the rows whose bounds on distances cross; the others keep their label unseen.",
             "Hamerly, \"Making k-means even faster\" (2010)"),
@@ -50,6 +50,9 @@ public sealed class GpuBackend : IBackend
 
     /// <summary>Less memory than the device has, for tests of what happens when it is short.</summary>
     internal long? MemoryLimit { get; init; }
+
+    /// <summary>Streams points in parts of so many rows whatever the memory, for tests.</summary>
+    internal int StreamedRows { get; init; }
 
     /// <summary>Another tile than the device's own, for tests and measurements.</summary>
     internal TileShape? Tile { get; init; }
@@ -98,7 +101,55 @@ public sealed class GpuBackend : IBackend
     {
         ArgumentNullException.ThrowIfNull(points);
         ArgumentNullException.ThrowIfNull(options);
-        return DevicePoints.Load(Open(options.Device), points, options.Threads, options.Tune);
+        FoundDevices found = Find();
+        if (found.Devices.Count == 0)
+            throw new BackendUnavailableException($"Backend '{Name}' cannot run here: {found.Missing}");
+        IReadOnlyList<int> devices = options.ChooseDevices(Name, Probe().Devices);
+        if (devices.Count == 1)
+            return PlacedPoints.Load(Open(devices[0]), points, options.Threads, options.Tune);
+        IReadOnlyList<int> rows = Split(points.Rows, [.. devices.Select(i => found.Devices[i].Description.MemoryBytes)]);
+        return ShardedPoints.Load(points, rows, (i, range) => PlacedPoints.Load(Open(devices[i]), range, options.Threads, options.Tune), concurrently: true);
+    }
+
+    /// <inheritdoc/>
+    public long FreeMemory(int device)
+    {
+        FoundDevices found = Find();
+        ArgumentOutOfRangeException.ThrowIfNegative(device);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(device, found.Devices.Count);
+        lock (_gate)
+        {
+            if (_open[device] is { } open)
+            {
+                lock (open.Gate)
+                    return Known(open.Available());
+            }
+            return Known(GpuDevice.AvailableOn(found.Context!, Adjusted(found.Devices[device])));
+        }
+
+        static long Known(long free) => free == long.MaxValue ? 0 : free;
+    }
+
+    /// <summary>
+    /// Rows for each of several devices in proportion to their memory, which grows with their speed; equally where it is unknown of one. None is empty unless
+    /// there are fewer rows than devices, and then the last devices get none.
+    /// </summary>
+    internal static IReadOnlyList<int> Split(int rows, IReadOnlyList<long> memory)
+    {
+        int devices = Math.Min(rows, memory.Count);
+        bool known = memory.All(static m => m > 0);
+        double[] shares = [.. memory.Take(devices).Select(m => known ? m : 1.0)];
+        double total = shares.Sum(), share = 0;
+        var counts = new int[devices];
+        int start = 0;
+        for (int i = 0; i < devices; i++)
+        {
+            share += shares[i];
+            int end = i == devices - 1 ? rows : (int)Math.Clamp(Math.Round(rows * (share / total)), start + 1, rows - (devices - 1 - i));
+            counts[i] = end - start;
+            start = end;
+        }
+        return counts;
     }
 
     /// <inheritdoc/>
@@ -132,29 +183,23 @@ public sealed class GpuBackend : IBackend
     private GpuDevice Open(int index)
     {
         FoundDevices found = Find();
-        if (found.Devices.Count == 0)
-            throw new BackendUnavailableException($"Backend '{Name}' cannot run here: {found.Missing}");
-        if ((uint)index >= (uint)found.Devices.Count)
-        {
-            throw new BackendUnavailableException(
-                $"Backend '{Name}' has no device {index}. There {(found.Devices.Count == 1 ? "is" : "are")}: "
-                + string.Join(", ", found.Devices.Select(static (d, i) => $"{i} ({d.Description.Name})")) + ".");
-        }
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
-            FoundDevice device = found.Devices[index];
-            return _open[index] ??= GpuDevice.Open(found.Context!, device with
-            {
-                MemoryLimit = MemoryLimit ?? device.MemoryLimit,
-                Tile = Tile ?? device.Tile,
-                PtxLoader = PtxLoader ?? device.PtxLoader,
-                Scores = Scores,
-                TuneFolder = TuneFolder,
-                TuneTimer = TuneTimer,
-                CanonicalRows = CanonicalRows ?? device.CanonicalRows,
-                ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
-            });
+            return _open[index] ??= GpuDevice.Open(found.Context!, Adjusted(found.Devices[index]));
         }
     }
+
+    private FoundDevice Adjusted(FoundDevice device) => device with
+    {
+        MemoryLimit = MemoryLimit ?? device.MemoryLimit,
+        StreamedRows = StreamedRows,
+        Tile = Tile ?? device.Tile,
+        PtxLoader = PtxLoader ?? device.PtxLoader,
+        Scores = Scores,
+        TuneFolder = TuneFolder,
+        TuneTimer = TuneTimer,
+        CanonicalRows = CanonicalRows ?? device.CanonicalRows,
+        ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
+    };
 }

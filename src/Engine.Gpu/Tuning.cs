@@ -11,11 +11,20 @@ internal static class Tuning
     /// <summary>Uncertain rows resolved at once: bounds the memory for candidates to 2.5 MB, on the host and on the device.</summary>
     public const int ResolveBatch = 1 << 16;
 
+    /// <summary>
+    /// Uncertain rows for whose candidates a device that resolves them itself has room: an eighth of all, more than should ever be in doubt, or all of a small set. A row
+    /// beyond is compared with all clusters.
+    /// </summary>
+    public static int CandidateRoom(int rows) => Math.Min(rows, Math.Max(ResolveBatch, rows / 8));
+
     /// <summary>Uncertain rows that a host thread resolves at a time.</summary>
     public const int ResolveChunk = 256;
 
     /// <summary>Values copied to the device at once: 64 MB, enough for full speed.</summary>
     public const int CopyValues = 1 << 24;
+
+    /// <summary>Values that a host thread copies to page-locked memory at a time: 1 MB, so that several threads share a piece.</summary>
+    public const int StagingChunkValues = 1 << 18;
 
     /// <summary>Threads in a group of kernels that have no tile.</summary>
     public const int GroupSize = 256;

@@ -77,6 +77,37 @@ public sealed class ExactSumTests
         }, iter: 3000);
 
     [Fact]
+    public void Many_at_once_are_the_same_as_one_by_one() =>
+        Gen.Select(Awkward.Array[0, 60], Gen.Int[1, 100]).Sample(static (values, times) =>
+        {
+            // Thousands of a few: counters of exponents fill up and are emptied on the way.
+            double[] many = [.. Enumerable.Repeat(values, times).SelectMany(static v => v).Select(Math.Abs)];
+            var sum = new ExactSum();
+            sum.AddNotNegative(many);
+            sum.AddNotNegative(many);
+            Assert.Equal(BitConverter.DoubleToInt64Bits(SumOf([.. many, .. many]).Value), BitConverter.DoubleToInt64Bits(sum.Value));
+        }, iter: 2000);
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    [InlineData(-1.0)]
+    [InlineData(-double.Epsilon)]
+    public void Many_at_once_are_finite_and_not_negative(double value) =>
+        Assert.Throws<ArgumentOutOfRangeException>(() => new ExactSum().AddNotNegative([1, value]));
+
+    [Fact]
+    public void The_largest_and_least_fill_a_batch()
+    {
+        double[] many = [.. Enumerable.Repeat(double.MaxValue, 4096), .. Enumerable.Repeat(double.Epsilon, 4096), 0.0, -0.0];
+        var sum = new ExactSum();
+        sum.AddNotNegative(many);
+        for (int i = 0; i < 4096; i++)
+            sum.Add(-double.MaxValue);
+        Assert.Equal(4096 * double.Epsilon, sum.Value);
+    }
+
+    [Fact]
     public void Merging_often_does_not_overflow()
     {
         var sum = new ExactSum();

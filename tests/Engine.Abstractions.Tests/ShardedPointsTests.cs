@@ -154,7 +154,7 @@ public sealed class ShardedPointsTests
         Assert.Equal("a probe + a probe + a probe", sharded.Device);
         using IStep step = sharded.Open("auto", 3);
         Assert.Equal("lloyd", step.Algorithm);
-        Assert.Equal("shard 0 of 100 rows: few rows; shard 1 of 300 rows: many rows; shard 2 of 300 rows: many rows", step.AlgorithmReason);
+        Assert.Equal("600 rows: many rows; 100 rows: few rows", step.AlgorithmReason);
         using var alike = ShardedPoints.Load(points, [350, 350], static (_, range) => new Probe(range) { Algorithm = "lloyd", Reason = "as always" }, false);
         using IStep same = alike.Open("auto", 3);
         Assert.Equal(("lloyd", "as always"), (same.Algorithm, same.AlgorithmReason));

@@ -86,6 +86,27 @@ public sealed class CatalogTests
     }
 
     [Fact]
+    public void Devices_says_all_that_is_known_of_a_gpu()
+    {
+        BackendDevice gpu = new("NVIDIA H100", DeviceKind.Gpu, 80L << 30, "CUDA")
+        {
+            ComputeCapability = "9.0",
+            Driver = "12.8",
+            ComputeUnits = 132,
+            Kernels = ["scores: float32", "sums: on the device"],
+        };
+        IBackend[] backends = [new DescribedBackend(gpu, free: 79L << 30)];
+        string text = Tool.Run(["devices"], backends).Succeeds().Out;
+        Assert.Contains("NVIDIA H100 (80.0 GiB, 79.0 GiB free; compute capability 9.0; driver 12.8; 132 compute units; CUDA)\n", text, StringComparison.Ordinal);
+        Assert.Contains("scores: float32\n", text, StringComparison.Ordinal);
+        Assert.Contains("sums: on the device\n", text, StringComparison.Ordinal);
+        JsonElement device = Tool.Run(["devices", "--json"], backends).Succeeds().Json().GetProperty("backends")[0].GetProperty("devices")[0];
+        Assert.Equal(79L << 30, device.GetProperty("free_bytes").GetInt64());
+        Assert.Equal(("9.0", "12.8", 132), (device.GetProperty("compute_capability").GetString(), device.GetProperty("driver").GetString(), device.GetProperty("compute_units").GetInt32()));
+        Assert.Equal(2, device.GetProperty("kernels").GetArrayLength());
+    }
+
+    [Fact]
     public void Devices_lists_what_is_composed_as_json_too()
     {
         JsonElement json = Tool.Run("devices", "--json").Succeeds().Json();

@@ -26,6 +26,11 @@ public sealed class FailureTests : IDisposable
     [InlineData("-k 3 --seed=-1", "--seed -1: expected a whole number from 0 to 18446744073709551615")]
     [InlineData("-k 3 --threads=-2", "--threads -2: expected a whole number from 0")]
     [InlineData("-k 3 --device x", "--device x: expected")]
+    [InlineData("-k 3 --devices 0,x", "--devices 0,x: expected whole numbers from 0, separated by commas")]
+    [InlineData("-k 3 --devices 0,", "--devices 0,: expected whole numbers")]
+    [InlineData("-k 3 --devices=-1", "--devices -1: expected whole numbers")]
+    [InlineData("-k 3 --devices 1,0,1", "--devices 1,0,1: expected different numbers; 1 is there twice")]
+    [InlineData("-k 3 --device 0 --devices 0,1", "--device 0 and --devices 0,1: one of the two")]
     [InlineData("-k 3 --backend abacus", "--backend abacus: there is no such choice. Known: auto, ")]
     [InlineData("-k 3 --algorithm fastest", "--algorithm fastest: there is no such choice. Known: auto, ")]
     [InlineData("-k 3 --verify maybe", "--verify maybe: there is no such choice. Known: off, sample, full")]
@@ -68,6 +73,8 @@ public sealed class FailureTests : IDisposable
         Tool.Run(["fit", "no-such-file", "-k", "3", "--backend", "cuda", "--device", "2"], [new FakeBackend("cuda", DeviceKind.Gpu)])
             .Fails(1, "Backend 'cuda' has no device 2; it has 2, counted from 0");
         Tool.Run(["fit", Samples.Iris, "-k", "3", "--device", "2"], [new FakeBackend("cuda", DeviceKind.Gpu)]).Fails(1, "no device 2");
+        Tool.Run(["fit", Samples.Iris, "-k", "3", "--backend", "cuda", "--devices", "1,2"], [new FakeBackend("cuda", DeviceKind.Gpu)]).Fails(1, "Backend 'cuda' has no device 2");
+        Tool.Run("fit", Samples.Iris, "-k", "3", "--backend", "cpu", "--devices", "0,1").Fails(1, "Backend 'cpu' has no device 1");
     }
 
     [Fact]

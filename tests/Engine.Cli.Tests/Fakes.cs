@@ -18,6 +18,26 @@ internal sealed class MissingBackend(string name) : IBackend
     public void Dispose() { }
 }
 
+/// <summary>A device that is described and never used.</summary>
+internal sealed class DescribedBackend(BackendDevice device, long free) : IBackend
+{
+    public string Name => "described";
+
+    public string Description => "a device in words";
+
+    public DeviceKind Kind => device.Kind;
+
+    public IReadOnlyList<Algorithm> Algorithms { get; } = [new("lloyd", "Every row.", "Lloyd")];
+
+    public BackendStatus Probe() => new([device], null);
+
+    public long FreeMemory(int device) => free;
+
+    public ILoadedPoints Load(PointSet points, ExecutionOptions options) => throw new NotSupportedException();
+
+    public void Dispose() { }
+}
+
 /// <summary>The scalar reference under another name and kind, with something happening after each assignment.</summary>
 internal sealed class FakeBackend(string name, DeviceKind kind, Action? onAssign = null, bool lies = false) : IBackend
 {

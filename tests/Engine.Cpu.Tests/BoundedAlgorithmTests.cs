@@ -28,34 +28,25 @@ public sealed class BoundedAlgorithmTests
         }
     }
 
-    [Theory]
-    [MemberData(nameof(Algorithms))]
-    public void Adversarial_data_have_the_labels_of_the_reference_until_they_converge(string algorithm)
-    {
-        using var cpu = new CpuBackend();
-        Gen.Select(Gen.Int[0, 8], Gen.Int[0, 100_000], Gen.Int[1, 20], Gen.Int[1, 24], Gen.Int[0, 3]).Sample(
-            (kind, seed, d, k, threads) =>
-            {
-                int rows = 300 + (seed % 400);
-                float[] values = Data(kind, seed, ref rows, d);
-                Follow(cpu, algorithm, PointSet.FromRows(values, rows, d), Math.Min(k, rows), ThreadCounts[threads], seed);
-            },
-            iter: Vector128.IsHardwareAccelerated ? 60 : 20, threads: 1);
-    }
+    /// <summary>Few dimensions and clusters, and many.</summary>
+    public static TheoryData<string, bool> AlgorithmsInFewAndMany =>
+        [.. from row in Algorithms from many in new[] { false, true } select (row.Data, many)];
 
     [Theory]
-    [MemberData(nameof(Algorithms))]
-    public void Adversarial_data_of_many_dimensions_have_the_labels_of_the_reference_until_they_converge(string algorithm)
+    [MemberData(nameof(AlgorithmsInFewAndMany))]
+    public void Adversarial_data_have_the_labels_of_the_reference_until_they_converge(string algorithm, bool many)
     {
         using var cpu = new CpuBackend();
-        Gen.Select(Gen.Int[0, 8], Gen.Int[0, 100_000], Gen.Int[25, 230], Gen.Int[15, 70], Gen.Int[0, 3]).Sample(
+        (Gen<int> dimensions, Gen<int> clusters, int leastRows) = many ? (Gen.Int[25, 230], Gen.Int[15, 70], 150) : (Gen.Int[1, 20], Gen.Int[1, 24], 300);
+        (int withVectors, int without) = many ? (25, 4) : (60, 20);
+        Gen.Select(Gen.Int[0, 8], Gen.Int[0, 100_000], dimensions, clusters, Gen.Int[0, 3]).Sample(
             (kind, seed, d, k, threads) =>
             {
-                int rows = 150 + (seed % 200);
+                int rows = leastRows + (seed % (many ? 200 : 400));
                 float[] values = Data(kind, seed, ref rows, d);
                 Follow(cpu, algorithm, PointSet.FromRows(values, rows, d), Math.Min(k, rows), ThreadCounts[threads], seed);
             },
-            iter: Vector128.IsHardwareAccelerated ? 25 : 4, threads: 1);
+            iter: Vector128.IsHardwareAccelerated ? withVectors : without, threads: 1);
     }
 
     [Theory]

@@ -124,7 +124,7 @@ public sealed unsafe class Int16KernelTests
         scorer.Prepare(frame, 1);
         ScoreBound bound = int16.Prepare(frame, 1);
         using var rows = new PinnedPoints(testCase.Points);
-        Span<int> candidates = stackalloc int[TLanes.Count];
+        Span<int> candidates = stackalloc int[Int16Scorer<TVector, TLanes>.MostCandidates];
         for (int start = 0; start < testCase.Rows; start += PanelKernel.BlockRows * every)
         {
             int count = Math.Min(PanelKernel.BlockRows, testCase.Rows - start);
@@ -137,7 +137,7 @@ public sealed unsafe class Int16KernelTests
                 float gap = own.Gap(block.SquaredNorms[i], block.Best[i]);
                 if (block.Second[i] - block.Best[i] > gap)
                     Assert.Equal(canonical, block.Clusters[i]);
-                int listed = Int16Scorer<TVector, TLanes>.ListCandidates(i, MathF.BitIncrement(block.Best[i] + gap), block, candidates);
+                int listed = int16.ListCandidates(i, MathF.BitIncrement(block.Best[i] + gap), block, candidates);
                 Assert.True(listed == 0 || candidates[..listed].Contains(canonical), "The canonical label is not among the candidates.");
 
                 float slack = own.DistanceSlack(block.SquaredNorms[i], block.Best[i]);

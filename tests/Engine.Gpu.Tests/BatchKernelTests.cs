@@ -173,7 +173,7 @@ public sealed class BatchKernelTests
     // A device with the kernels loaded, and buffers for one launch at a time.
     private sealed class Device : IDisposable
     {
-        private readonly DevicePoints _points;
+        private readonly PlacedPoints _points;
         private readonly DeviceMemory _memory;
         private readonly BatchKernels _kernels;
         private readonly AcceleratorStream _stream;
@@ -183,7 +183,7 @@ public sealed class BatchKernelTests
         {
             GpuBackend backend = name is "opencl" ? OpenCl.Value : IlgpuCpu.Value;
             Pocl.SkipUnlessThere(backend);
-            _points = (DevicePoints)backend.Load(points, new ExecutionOptions());
+            _points = (PlacedPoints)backend.Load(points, new ExecutionOptions());
             _memory = new DeviceMemory(_points.GpuDevice);
             _stream = _points.GpuDevice.Accelerator.DefaultStream;
             _groupSize = _points.GpuDevice.GroupSize;

@@ -82,7 +82,7 @@ public sealed class DeviceSeedingTests
             using ILoadedPoints loaded = OpenCl.Value.Load(points, new ExecutionOptions());
             foreach (int distances in (int[])[1, together * SeedingArguments.BlockRows * 2, Tuning.SeedingDistances])
             {
-                using var device = new DeviceSeeding((DevicePoints)loaded, new HostCanonicalRows(), first: 7, together, distances);
+                using var device = new DeviceSeeding(((PlacedPoints)loaded).Parts[0], new HostCanonicalRows(), first: 7, together, distances);
                 using INearestCentres host = INearestCentres.OnHost(points, 7, together, threads: 1);
                 var random = new Philox(5, 0, RandomPurpose.Initialization);
                 for (int p = 1; p < 20; p++)

@@ -34,6 +34,16 @@ public sealed class GpuBackendTests
     }
 
     [Fact]
+    public void A_gpu_is_described_from_plain_facts()
+    {
+        BackendDevice h100 = CudaDevices.Describe(new CudaFacts("NVIDIA H100", 80L << 30, 9, 0, "12.8", 132));
+        Assert.Equal(("NVIDIA H100", "9.0", "12.8", 132, 80L << 30), (h100.Name, h100.ComputeCapability, h100.Driver, h100.ComputeUnits, h100.MemoryBytes));
+        Assert.Contains("tensor cores: a filter in binary16 or TF32 where it suits k and d", h100.Kernels, StringComparer.Ordinal);
+        Assert.Contains("sums: on the device", h100.Kernels, StringComparer.Ordinal);
+        Assert.Contains("tensor cores: not used (CUDA from sm_80 on)", CudaDevices.Describe(new CudaFacts("T4", 15L << 30, 7, 5, "12.2", 40)).Kernels, StringComparer.Ordinal);
+    }
+
+    [Fact]
     public void A_device_without_generic_addresses_is_passed_over_with_the_reason()
     {
         Pocl.SkipUnlessThere();
@@ -89,15 +99,19 @@ public sealed class GpuBackendTests
     }
 
     [Fact]
-    public void Points_that_do_not_fit_a_buffer_are_refused()
+    public void What_does_not_fit_a_buffer_is_refused()
     {
-        using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "", static () =>
+        static GpuBackend With(long largest) => new("ilgpu-cpu", DeviceKind.Emulated, "", () =>
         {
             FoundDevices found = IlgpuCpuDevices.Find();
-            return found with { Devices = [found.Devices[0] with { LargestBuffer = 1000 }] };
+            return found with { Devices = [found.Devices[0] with { LargestBuffer = largest }] };
         });
         using PointSet points = PointSet.Allocate(100, 10, static (row, values) => values.Fill(row));
-        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => backend.Load(points, new ExecutionOptions())).Message, StringComparison.Ordinal);
+        using GpuBackend lessThanARow = With(39);
+        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => lessThanARow.Load(points, new ExecutionOptions())).Message, StringComparison.Ordinal);
+        using GpuBackend lessThanTheCentroids = With(1000);
+        using ILoadedPoints loaded = lessThanTheCentroids.Load(points, new ExecutionOptions());
+        Assert.Contains("whose largest is", Assert.Throws<BackendUnavailableException>(() => loaded.Open("lloyd", 60)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -165,7 +179,7 @@ public sealed class GpuBackendTests
         using PointSet points = PointSet.Allocate(5, dimensions, static (row, values) => values.Fill(row));
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
         var values = new float[5 * dimensions];
-        ((DevicePoints)loaded).Values.CopyToCPU(values);
+        ((PlacedPoints)loaded).Parts[0].Values.CopyToCPU(values);
         for (int row = 0; row < 5; row++)
             Assert.Equal(-1, values.AsSpan(row * dimensions, dimensions).IndexOfAnyExcept((float)row));
     }

@@ -44,15 +44,21 @@ internal static unsafe partial class Pocl
     }
 
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
-    public static GpuBackend Backend(TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null) => new(
+    public static GpuBackend Backend(
+        TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
-        Find)
-    {
-        Tile = tile,
-        ReduceOnHost = reduceOnHost,
-        MemoryLimit = memoryLimit,
-        CanonicalRows = canonical,
-    };
+        () => Repeat(Find(), copies))
+        {
+            Tile = tile,
+            ReduceOnHost = reduceOnHost,
+            MemoryLimit = memoryLimit,
+            StreamedRows = streamedRows,
+            CanonicalRows = canonical,
+        };
+
+    // The first device several times, as a machine with several has them.
+    private static FoundDevices Repeat(FoundDevices found, int copies) =>
+        copies == 1 || found.Devices.Count == 0 ? found : found with { Devices = [.. Enumerable.Repeat(found.Devices[0], copies)] };
 
     /// <summary>The devices of <see cref="Backend"/>.</summary>
     public static FoundDevices Find() => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing);

@@ -102,7 +102,7 @@ public sealed class StepTests
         TestCase testCase = TestCases.Find(name);
         PointSet points = testCase.Points;
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
-        GpuDevice device = ((DevicePoints)loaded).GpuDevice;
+        GpuDevice device = ((PlacedPoints)loaded).GpuDevice;
         Shard[] shards = [new Shard(device, points, 0, 300), new Shard(device, points, 300, points.Rows - 300)];
         LloydStep[] steps;
         lock (device.Gate)
@@ -167,7 +167,7 @@ public sealed class StepTests
     {
         using var backend = GpuBackend.IlgpuCpu();
         TestCase testCase = TestCases.Find("midpoints");
-        using var loaded = (DevicePoints)backend.Load(testCase.Points, new ExecutionOptions());
+        using var loaded = (PlacedPoints)backend.Load(testCase.Points, new ExecutionOptions());
         BufferPool pool = loaded.GpuDevice.Pool;
         Assert.Equal(0, pool.IdleBytes);
         long idle = 0;
@@ -207,8 +207,13 @@ public sealed class StepTests
         using var backend = new GpuBackend("ilgpu-cpu", DeviceKind.Emulated, "", IlgpuCpuDevices.Find) { MemoryLimit = (76 * rows) + 4096 };
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
         using (IStep step = loaded.Open(AlgorithmCatalog.Auto, 2))
+        {
             Assert.Equal(("lloyd", "auto: no room for bounds on the device"), (step.Algorithm, step.AlgorithmReason));
-        Assert.Throws<BackendUnavailableException>(() => loaded.Open("hamerly", 2));
+            Assert.Throws<BackendUnavailableException>(() => loaded.Open("hamerly", 2));
+        }
+        // Bounds that were asked for by name make points stream where nobody else uses them.
+        using (loaded.Open("hamerly", 2))
+            Assert.Contains("(streamed in ", loaded.Device, StringComparison.Ordinal);
     }
 
     /// <summary>The slack is never more than what lies between the exact distances to the best and to the second best centroid.</summary>

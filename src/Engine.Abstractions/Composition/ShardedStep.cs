@@ -9,6 +9,8 @@ namespace KMeansFast;
 /// </remarks>
 public sealed class ShardedStep : IStep
 {
+    private const int ReasonsNamed = 3;
+
     private readonly IStep[] _shards;
     private readonly int[] _rows;
     private readonly bool _concurrently;
@@ -24,7 +26,7 @@ public sealed class ShardedStep : IStep
     }
 
     /// <inheritdoc/>
-    /// <remarks>That of most rows, where the shards' own choices differ; <see cref="AlgorithmReason"/> then names each.</remarks>
+    /// <remarks>That of most rows, where the shards' own choices differ; <see cref="AlgorithmReason"/> then names the reasons of most rows.</remarks>
     public string Algorithm => _rows.Zip(_shards, static (rows, shard) => (Rows: rows, shard.Algorithm))
         .GroupBy(static s => s.Algorithm, static s => (long)s.Rows, StringComparer.Ordinal)
         .MaxBy(static g => g.Sum())!.Key;
@@ -36,10 +38,13 @@ public sealed class ShardedStep : IStep
         {
             if (_shards.All(static s => s.AlgorithmReason is null))
                 return null;
-            string[] reasons = [.. _shards.Select(static s => s.AlgorithmReason ?? s.Algorithm)];
-            return Array.TrueForAll(reasons, r => string.Equals(r, reasons[0], StringComparison.Ordinal))
-                ? reasons[0]
-                : string.Join("; ", reasons.Select((r, i) => $"shard {i} of {_rows[i]:N0} rows: {r}"));
+            (string Reason, long Rows)[] reasons = [.. _shards.Select(static s => s.AlgorithmReason ?? s.Algorithm).Zip(_rows)
+                .GroupBy(static s => s.First, static s => (long)s.Second, StringComparer.Ordinal)
+                .Select(static g => (g.Key, g.Sum())).OrderByDescending(static g => g.Item2)];
+            if (reasons.Length == 1)
+                return reasons[0].Reason;
+            return string.Join("; ", reasons.Take(ReasonsNamed).Select(static r => $"{r.Rows:N0} rows: {r.Reason}"))
+                + (reasons.Length > ReasonsNamed ? $"; other rows: {reasons.Length - ReasonsNamed} reasons more" : "");
         }
     }
 

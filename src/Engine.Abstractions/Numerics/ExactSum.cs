@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace KMeansFast;
 
@@ -17,6 +18,7 @@ public sealed class ExactSum
     private const int ChunkCount = 70;
     private const int AdditionsBetweenCarries = 1 << 30;
     private readonly long[] _chunks = new long[ChunkCount];
+    private ulong[]? _significands;
     private int _additions;
 
     /// <summary>Adds one number. Amortised O(1).</summary>
@@ -54,6 +56,49 @@ public sealed class ExactSum
         }
         if (++_additions >= AdditionsBetweenCarries)
             PropagateCarries();
+    }
+
+    /// <summary>Adds many numbers, none of them negative. Amortised O(1) each, and faster than one by one.</summary>
+    /// <remarks>
+    /// Neal's large superaccumulator: significands are added as integers to one counter for each exponent, which 2^11 of them cannot overflow, and
+    /// the counters in use go to the chunks afterwards.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative or not finite.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal void AddNotNegative(ReadOnlySpan<double> values)
+    {
+        const int most = 1 << 11;
+        _significands ??= new ulong[0x7FF];
+        for (; values.Length > most; values = values[most..])
+            AddNotNegative(values[..most]);
+        int least = 0x7FE, greatest = 0;
+        foreach (double value in values)
+        {
+            ulong bits = BitConverter.DoubleToUInt64Bits(value);
+            if (value == 0)
+                continue;
+            int exponent = (int)(bits >> 52);
+            // A sign would be the highest bit of the exponent.
+            if (exponent >= 0x7FF)
+                throw new ArgumentOutOfRangeException(nameof(values), value, "Only finite numbers that are not negative can be summed so.");
+            _significands[exponent] += (bits & 0xF_FFFF_FFFF_FFFF) | (exponent == 0 ? 0 : 1UL << 52);
+            least = Math.Min(least, exponent);
+            greatest = Math.Max(greatest, exponent);
+        }
+        for (int exponent = least; exponent <= greatest; exponent++)
+        {
+            ulong significand = _significands[exponent];
+            if (significand == 0)
+                continue;
+            _significands[exponent] = 0;
+            int position = Math.Max(exponent, 1) - 1;
+            UInt128 shifted = (UInt128)significand << (position & 31);
+            _chunks[position >> 5] += (long)(uint)shifted;
+            _chunks[(position >> 5) + 1] += (long)(uint)(shifted >> 32);
+            _chunks[(position >> 5) + 2] += (long)(shifted >> 64);
+            if (++_additions >= AdditionsBetweenCarries)
+                PropagateCarries();
+        }
     }
 
     /// <summary>Adds everything that <paramref name="other"/> holds. O(1).</summary>

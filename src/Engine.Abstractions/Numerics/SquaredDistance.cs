@@ -27,7 +27,7 @@ public static class SquaredDistance
     {
         if (x.Length != c.Length)
             throw new ArgumentException($"The points have {x.Length} and {c.Length} coordinates.");
-        return x.Length <= 4 ? BetweenFew(x, c) : Vector128.IsHardwareAccelerated ? BetweenVector(x, c) : BetweenScalar(x, c);
+        return x.Length <= Few ? BetweenFew(x, c) : Vector128.IsHardwareAccelerated ? BetweenVector(x, c) : BetweenScalar(x, c);
     }
 
     /// <summary>
@@ -71,9 +71,12 @@ public static class SquaredDistance
         return two[0] + two[1];
     }
 
-    // Up to four coordinates: the tree without its zeros.
+    /// <summary>Up to so many coordinates the tree has no second level.</summary>
+    internal const int Few = 4;
+
+    /// <summary><see cref="Between"/> for up to four coordinates, to be inlined: the tree without its zeros.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static double BetweenFew(ReadOnlySpan<float> x, ReadOnlySpan<float> c) => x.Length switch
+    internal static double BetweenFew(ReadOnlySpan<float> x, ReadOnlySpan<float> c) => x.Length switch
     {
         1 => Square(x[0], c[0]),
         2 => Square(x[0], c[0]) + Square(x[1], c[1]),

@@ -28,7 +28,8 @@ internal sealed class Adaptive : IAssigner
     private readonly string _shape;
     private int _assignment;
     private bool _bounds;
-    private int _wait;
+    private int _wait; // assignments until pilots try bounds again
+    private int _bad;  // assignments one after the other in which bounds cost too much
     private int _patience = 2;
     private bool _pilotsHaveBounds;
 
@@ -102,13 +103,14 @@ internal sealed class Adaptive : IAssigner
         AssignReport report = _bounded.Assign(centroids, RowPattern.All);
         if (_bounded.RelativeCost < Leave)
         {
-            _wait = 0;
+            _bad = 0;
             return report;
         }
         // One bad assignment may be the price of taking over.
-        if (++_wait < 2)
+        if (++_bad < 2)
             return report;
         _bounds = false;
+        _bad = 0;
         _wait = _patience;
         _patience *= 2;
         _bounded.Forget(RowPattern.All);

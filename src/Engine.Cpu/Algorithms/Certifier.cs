@@ -12,9 +12,9 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     where TVector : struct
     where TLanes : struct, ILanes<TVector>
 {
-    private readonly int[] _uncertain = new int[capacity];
-    private readonly float[] _limits = new float[capacity];
-    private readonly int[] _unsifted = new int[capacity];
+    private readonly int[] _uncertain = new int[capacity + PanelKernel.BlockRows];
+    private readonly float[] _limits = new float[capacity + PanelKernel.BlockRows];
+    private readonly int[] _unsifted = new int[capacity + PanelKernel.BlockRows];
     private readonly ClusterSums? _pending = labelling.OpenPending();
     private readonly int _dimensions = labelling.Points.Dimensions;
     private readonly bool _weighted = labelling.Points.IsWeighted;
@@ -94,15 +94,16 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     /// Labels the rows of the block from int16 scores. Their bound is wide and rows between centroids are many, but the best of each lane mostly
     /// tell the few candidates, which are resolved at once. <see cref="FinishSift"/> must follow before more than the capacity is put off.
     /// </summary>
+    /// <param name="int16">What scored them.</param>
     /// <param name="bound">The bound of the scores, without the rows' residuals.</param>
     /// <param name="centroids">The centroids.</param>
     /// <param name="first">The first row; rows are consecutive.</param>
     /// <param name="count">Rows in the block, at most <see cref="PanelKernel.BlockRows"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Sift(in ScoreBound bound, CentroidSet centroids, int first, int count)
+    public void Sift(Int16Scorer<TVector, TLanes> int16, in ScoreBound bound, CentroidSet centroids, int first, int count)
     {
         float enough = bound.Loosened(Largest(Block.Residuals, count)).Gap(Largest(Block.SquaredNorms, count), Largest(Block.Best, count));
-        Span<int> candidates = stackalloc int[TLanes.Count];
+        Span<int> candidates = stackalloc int[Int16Scorer<TVector, TLanes>.MostCandidates];
         for (int i = 0; i < count; i++)
         {
             int row = first + i;
@@ -118,7 +119,7 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
             {
                 Label(row, Block.Clusters[i]);
             }
-            else if (Int16Scorer<TVector, TLanes>.ListCandidates(i, MathF.BitIncrement(best + gap), Block, candidates) is var listed and > 0)
+            else if (int16.ListCandidates(i, MathF.BitIncrement(best + gap), Block, candidates) is var listed and > 0)
             {
                 Label(row, NearestCentroid.Of(labelling.Points[row], centroids, candidates[..listed]).Label);
                 Resolved++;
@@ -130,18 +131,24 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
         }
     }
 
-    /// <summary>Labels the rows that int16 scores could not tell apart from their float32 scores; <see cref="Resolve"/> must follow.</summary>
-    public void FinishSift(in ScoreBound bound)
+    /// <summary>
+    /// Labels the rows that int16 scores could not tell apart from their float32 scores; <see cref="Resolve"/> must follow. A kernel takes whole groups of
+    /// rows, and there are few: those that do not fill a block wait for the next chunk, unless these are the last.
+    /// </summary>
+    public void FinishSift(in ScoreBound bound, bool last)
     {
-        for (int first = 0; first < _unsiftedCount; first += RowBlock.Rows)
+        int first = 0;
+        while (_unsiftedCount - first >= (last ? 1 : PanelKernel.BlockRows))
         {
-            ReadOnlySpan<int> rows = _unsifted.AsSpan(first, Math.Min(RowBlock.Rows, _unsiftedCount - first));
+            ReadOnlySpan<int> rows = _unsifted.AsSpan(first, Math.Min(PanelKernel.BlockRows, _unsiftedCount - first));
             Block.Take(labelling.Rows, rows);
             scorer.BestTwo(rows.Length, Block);
             Certify(bound, rows);
+            first += rows.Length;
         }
-        Unsifted += _unsiftedCount;
-        _unsiftedCount = 0;
+        Unsifted += first;
+        _unsifted.AsSpan(first, _unsiftedCount - first).CopyTo(_unsifted);
+        _unsiftedCount -= first;
     }
 
     /// <summary>Whether the gap between its best scores is wide enough for a row of the block; if not, the row is put off.</summary>

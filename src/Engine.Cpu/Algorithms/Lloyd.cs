@@ -58,11 +58,13 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
                     SiftChunk(worker, int16Bound, centroids, rows, start, count);
                 else
                     ScoreChunk(worker, frame.Bound, rows, start, count);
-                worker.FinishSift(frame.Bound);
+                worker.FinishSift(frame.Bound, last: false);
                 worker.Resolve(centroids);
             },
             worker =>
             {
+                worker.FinishSift(frame.Bound, last: true);
+                worker.Resolve(centroids);
                 (int workerMoved, int workerResolved, int workerUnsifted) = worker.TakeCounts();
                 moved += workerMoved;
                 taken += worker.TakenRows;
@@ -103,7 +105,7 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             worker.Block.Take(_labelling.Rows, row, rows);
             _int16!.BestTwo(rows, worker.Block);
             inertia += InertiaEstimate.Of(_labelling.Points, worker.Block, row, rows);
-            worker.Sift(bound, centroids, row, rows);
+            worker.Sift(_int16, bound, centroids, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
     }

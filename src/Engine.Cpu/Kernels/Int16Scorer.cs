@@ -12,13 +12,18 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     private readonly RowScorer<TVector, TLanes> _scorer;
     private readonly Int16Centroids<TVector, TLanes> _centroids;
     private readonly int _dimensions;
+    private readonly bool _three;
 
     public Int16Scorer(RowScorer<TVector, TLanes> scorer)
     {
         _scorer = scorer;
         _centroids = new Int16Centroids<TVector, TLanes>(scorer.Packed);
         _dimensions = scorer.Packed.Dimensions;
+        _three = scorer.Clusters <= BestThree<TVector, TLanes>.MostClusters;
     }
+
+    /// <summary>The most candidates that a list has.</summary>
+    public static int MostCandidates => 2 * TLanes.Count;
 
     /// <summary>
     /// Rounds the centroids that the float32 scorer has prepared. O(k·d). Returns the bound of the scores but for the rows: that of row i is
@@ -27,7 +32,8 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     public ScoreBound Prepare(ScoreFrame frame, int threads)
     {
         _centroids.Pack(threads);
-        return frame.BoundOf(Int16Kernel.Depth(_dimensions)).Loosened(_centroids.Residual);
+        ScoreBound bound = frame.BoundOf(Int16Kernel.Depth(_dimensions)).Loosened(_centroids.Residual);
+        return _three ? bound.Coarsened(BestThree<TVector, TLanes>.Coarseness) : bound;
     }
 
     /// <summary>Best, second best, cluster, squared norm and residual of at most <see cref="PanelKernel.BlockRows"/> rows that <paramref name="block"/> has taken.</summary>
@@ -37,30 +43,48 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
         var staging = new Int16Staging(block, _dimensions);
         _scorer.Frame(count, block, staging.Framed);
         Int16Kernel.Quantise<TVector, TLanes>(staging.Framed, count, _dimensions, block.SquaredNorms, staging.Pairs, staging.Steps, block.Residuals);
-        int stride = BestTwo<TVector, TLanes>.Stride;
-        int* rows = stackalloc int[PanelKernel.BlockRows];
-        for (int i = 0; i < count; i++)
+        if (_three)
         {
-            rows[i] = i;
-            BestTwo<TVector, TLanes>.Clear(staging.State + (i * stride));
-        }
-        for (int panel = 0; panel < _scorer.Packed.Panels; panel++)
-        {
-            Int16Kernel.Score<TVector, TLanes, BestTwo<TVector, TLanes>>(
-                staging.Pairs, staging.Steps, rows, count, _centroids, panel, staging.Partial, staging.State, stride);
+            for (int i = 0; i < count; i++)
+                BestThree<TVector, TLanes>.Clear(staging.State + (i * BestThree<TVector, TLanes>.Stride));
+            Score<BestThree<TVector, TLanes>>(count, staging, BestThree<TVector, TLanes>.Stride);
+            for (int i = 0; i < count; i++)
+                (block.Clusters[i], block.Best[i], block.Second[i]) = BestThree<TVector, TLanes>.Read(staging.State + (i * BestThree<TVector, TLanes>.Stride));
+            return;
         }
         for (int i = 0; i < count; i++)
-            (block.Clusters[i], block.Best[i], block.Second[i]) = BestTwo<TVector, TLanes>.Read(staging.State + (i * stride));
+            BestTwo<TVector, TLanes>.Clear(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
+        Score<BestTwo<TVector, TLanes>>(count, staging, BestTwo<TVector, TLanes>.Stride);
+        for (int i = 0; i < count; i++)
+            (block.Clusters[i], block.Best[i], block.Second[i]) = BestTwo<TVector, TLanes>.Read(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
     }
 
     /// <summary>
-    /// Lists the clusters of score at most <paramref name="limit"/> for a row whose best two were found last, at most one for each lane; 0 where
+    /// Lists the clusters of score at most <paramref name="limit"/> for a row whose best two were found last, at most <see cref="MostCandidates"/>; 0 where
     /// there may be others.
     /// </summary>
-    public static int ListCandidates(int position, float limit, RowBlock block, Span<int> candidates) => BestTwo<TVector, TLanes>.List(
-        new Int16Staging(block, 0).State + (position * BestTwo<TVector, TLanes>.Stride), limit, candidates);
+    public int ListCandidates(int position, float limit, RowBlock block, Span<int> candidates)
+    {
+        float* state = new Int16Staging(block, _dimensions).State;
+        return _three
+            ? BestThree<TVector, TLanes>.List(state + (position * BestThree<TVector, TLanes>.Stride), limit, candidates)
+            : BestTwo<TVector, TLanes>.List(state + (position * BestTwo<TVector, TLanes>.Stride), limit, candidates);
+    }
 
     public void Dispose() => _centroids.Dispose();
+
+    private void Score<TSink>(int count, in Int16Staging staging, int stride)
+        where TSink : struct, IScoreSink<TVector, TSink>
+    {
+        int* rows = stackalloc int[PanelKernel.BlockRows];
+        for (int i = 0; i < count; i++)
+            rows[i] = i;
+        for (int panel = 0; panel < _scorer.Packed.Panels; panel++)
+        {
+            Int16Kernel.Score<TVector, TLanes, TSink>(
+                staging.Pairs, staging.Steps, rows, count, _centroids, panel, staging.Partial, staging.State, stride);
+        }
+    }
 
     // The panel kernel's staging, then pairs and steps.
     private readonly ref struct Int16Staging(RowBlock block, int dimensions)

@@ -39,6 +39,18 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>In each lane <paramref name="yes"/> where a &lt; b, else <paramref name="no"/>.</summary>
     static abstract TVector WhereLess(TVector a, TVector b, TVector yes, TVector no);
 
+    /// <summary>The lesser of both as int32, lane by lane: of floats that are not negative, the lesser float.</summary>
+    static abstract TVector MinBits(TVector a, TVector b);
+
+    /// <summary>The greater of both as int32, lane by lane.</summary>
+    static abstract TVector MaxBits(TVector a, TVector b);
+
+    /// <summary>The bits of <paramref name="a"/> that are set in <paramref name="mask"/>, and the other bits of <paramref name="b"/>.</summary>
+    static abstract TVector SelectBits(TVector mask, TVector a, TVector b);
+
+    /// <summary>The bits of one int32 in each lane.</summary>
+    static abstract TVector BroadcastInt32(int value);
+
     /// <summary>Whether a ≤ b in any lane.</summary>
     static abstract bool AnyAtMost(TVector a, TVector b);
 
@@ -119,6 +131,18 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> WhereLess(Vector<float> a, Vector<float> b, Vector<float> yes, Vector<float> no) =>
         Vector.ConditionalSelect(Vector.LessThan(a, b), yes, no);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MinBits(Vector<float> a, Vector<float> b) => Vector.AsVectorSingle(Vector.Min(Vector.AsVectorInt32(a), Vector.AsVectorInt32(b)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MaxBits(Vector<float> a, Vector<float> b) => Vector.AsVectorSingle(Vector.Max(Vector.AsVectorInt32(a), Vector.AsVectorInt32(b)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> SelectBits(Vector<float> mask, Vector<float> a, Vector<float> b) => Vector.ConditionalSelect(Vector.AsVectorInt32(mask), a, b);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> BroadcastInt32(int value) => Vector.AsVectorSingle(Vector.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector<float> a, Vector<float> b) => Vector.LessThanOrEqualAny(a, b);
@@ -250,6 +274,19 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> WhereLess(Vector512<float> a, Vector512<float> b, Vector512<float> yes, Vector512<float> no) =>
         Vector512.ConditionalSelect(Vector512.LessThan(a, b), yes, no);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MinBits(Vector512<float> a, Vector512<float> b) => Vector512.Min(a.AsInt32(), b.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MaxBits(Vector512<float> a, Vector512<float> b) => Vector512.Max(a.AsInt32(), b.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SelectBits(Vector512<float> mask, Vector512<float> a, Vector512<float> b) =>
+        Vector512.ConditionalSelect(mask.AsInt32(), a.AsInt32(), b.AsInt32()).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> BroadcastInt32(int value) => Vector512.Create(value).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AnyAtMost(Vector512<float> a, Vector512<float> b) => Vector512.LessThanOrEqualAny(a, b);

@@ -15,6 +15,10 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     private readonly PackedCentroids _packed;
     private readonly AlignedBuffer _records;
     private readonly AlignedBuffer _shift;
+    private readonly AlignedBuffer _tagBits;
+    private readonly bool _tags;
+    private readonly int _depth;
+    private readonly RowTerm _term;
     private float _scale;
 
     public RowScorer(int clusters, int dimensions)
@@ -23,9 +27,15 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _dimensions = dimensions;
         // The row-lane kernel numbers clusters in float32.
         _lanesAreRows = dimensions < Tuning.RowLaneDimensions && clusters < 1 << 24;
+        _tags = _lanesAreRows && Tuning.TagsWin(clusters, dimensions);
+        _depth = Math.Max(_tags ? TaggedKernel.Depth(dimensions) : dimensions + 1, PanelKernel.Depth(dimensions));
+        _term = _tags ? new RowTerm(dimensions, _depth, clusters) : default;
         _packed = new PackedCentroids(clusters, dimensions, TLanes.Count, PanelKernel.WidthOf(TLanes.ManyRegisters));
         _records = new AlignedBuffer(_lanesAreRows ? (long)clusters * (dimensions + 1) : 0);
         _shift = new AlignedBuffer(dimensions);
+        _tagBits = new AlignedBuffer(_tags ? clusters : 0);
+        for (int j = 0; _tags && j < clusters; j++)
+            ((int*)_tagBits.Pointer)[j] = j;
     }
 
     public int Clusters { get; }
@@ -35,7 +45,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
 
     /// <summary>The frame of an assignment, with the bound that covers both kernels in use.</summary>
     public ScoreFrame Frame(PointSet points, CentroidSet centroids, int threads) => _lanesAreRows
-        ? ScoreFrame.For(points, centroids, Math.Max(_dimensions + 1, PanelKernel.Depth(_dimensions)), startsFromHalfNorm: true, threads)
+        ? ScoreFrame.For(points, centroids, _depth, startsFromHalfNorm: true, threads)
         : ScoreFrame.For(points, centroids, PanelKernel.Depth(_dimensions), threads: threads);
 
     /// <summary>The centroids of the assignment in panels.</summary>
@@ -74,6 +84,11 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void BestTwo(int count, RowBlock block)
     {
+        if (_tags)
+        {
+            TaggedKernel.BestTwo<TVector, TLanes>(count, _dimensions, _scale, _shift.Pointer, _records.Pointer, _tagBits.Pointer, Clusters, _term, block);
+            return;
+        }
         if (_lanesAreRows)
         {
             RowLaneKernel.BestTwo<TVector, TLanes>(count, _dimensions, _scale, _shift.Pointer, _records.Pointer, Clusters, block);
@@ -128,6 +143,7 @@ internal sealed unsafe class RowScorer<TVector, TLanes> : IDisposable
         _packed.Dispose();
         _records.Dispose();
         _shift.Dispose();
+        _tagBits.Dispose();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -31,6 +31,12 @@ internal static unsafe class RowStaging
             Separate(together, width, dimensions, x);
             done = dimensions;
         }
+        else if (Avx512F.IsSupported && count == width && width % 16 == 0)
+        {
+            done = block.Contiguous == null
+                ? TransposeByFour<Scattered>((float*)(block.Pointers + first), 0, width, dimensions, x)
+                : TransposeByFour<SideBySide>(block.Contiguous + ((long)first * dimensions), dimensions, width, dimensions, x);
+        }
         else
         {
             block.EnsurePointers();
@@ -39,6 +45,7 @@ internal static unsafe class RowStaging
         }
         if (done < dimensions)
         {
+            block.EnsurePointers();
             for (int i = 0; i < width; i++)
             {
                 float* row = block.Pointers[first + Math.Min(i, count - 1)];
@@ -155,6 +162,60 @@ internal static unsafe class RowStaging
                     x[(l * width) + i] = *rows++;
             }
         }
+    }
+
+    // Transposes four coordinates of 16 rows at a time; returns the number of dimensions done, a multiple of four. Scalar equivalent:
+    // x[l·width + i] = rows[i][l]. Quarter q of a vector is loaded from row 4q + its number, so that what remains is a transposition within each quarter.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int TransposeByFour<TRows>(float* rows, long stride, int width, int dimensions, float* x)
+        where TRows : struct, IRows
+    {
+        int whole = dimensions & ~3;
+        for (int i = 0; i < width; i += 16)
+        {
+            for (int l = 0; l < whole; l += 4)
+            {
+                Vector512<float> a = Quarters<TRows>(rows, stride, i, l), b = Quarters<TRows>(rows, stride, i + 1, l);
+                Vector512<float> c = Quarters<TRows>(rows, stride, i + 2, l), e = Quarters<TRows>(rows, stride, i + 3, l);
+                Vector512<double> ab = Avx512F.UnpackLow(a, b).AsDouble(), ce = Avx512F.UnpackLow(c, e).AsDouble();
+                float* to = x + (l * width) + i;
+                Avx512F.UnpackLow(ab, ce).AsSingle().Store(to);
+                Avx512F.UnpackHigh(ab, ce).AsSingle().Store(to + width);
+                ab = Avx512F.UnpackHigh(a, b).AsDouble();
+                ce = Avx512F.UnpackHigh(c, e).AsDouble();
+                Avx512F.UnpackLow(ab, ce).AsSingle().Store(to + (2 * width));
+                Avx512F.UnpackHigh(ab, ce).AsSingle().Store(to + (3 * width));
+            }
+        }
+        return whole;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Quarters<TRows>(float* rows, long stride, int i, int l)
+        where TRows : struct, IRows
+    {
+        Vector512<float> first = Vector128.Load(TRows.Row(rows, stride, i) + l).ToVector256Unsafe().ToVector512Unsafe();
+        first = Avx512F.InsertVector128(first, Vector128.Load(TRows.Row(rows, stride, i + 4) + l), 1);
+        first = Avx512F.InsertVector128(first, Vector128.Load(TRows.Row(rows, stride, i + 8) + l), 2);
+        return Avx512F.InsertVector128(first, Vector128.Load(TRows.Row(rows, stride, i + 12) + l), 3);
+    }
+
+    // Where a row is: after the one before it, or where a list of addresses says.
+    private interface IRows
+    {
+        static abstract float* Row(float* rows, long stride, int i);
+    }
+
+    private readonly struct SideBySide : IRows
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float* Row(float* rows, long stride, int i) => rows + (i * stride);
+    }
+
+    private readonly struct Scattered : IRows
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static float* Row(float* rows, long stride, int i) => ((float**)rows)[i];
     }
 
     // Transposes 8 × 8 values at a time; returns the number of dimensions done, a multiple of eight. Scalar equivalent: x[l·width + i] = rows[i][l].

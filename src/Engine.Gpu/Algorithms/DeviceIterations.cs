@@ -21,7 +21,6 @@ internal sealed class DeviceIterations
     private readonly ArrayView<float>[] _centroids;
     private readonly ArrayView<double> _displacements;
     private readonly ArrayView<double> _squaredNorms;
-    private readonly ArrayView<long> _distances;
     private readonly ArrayView<BatchRecord> _records;
 
     private readonly float[] _hostCentroids;
@@ -38,7 +37,6 @@ internal sealed class DeviceIterations
         _centroids = [memory.Allocate<float>(values), memory.Allocate<float>(values)];
         _displacements = memory.Allocate<double>(clusters);
         _squaredNorms = memory.Allocate<double>(clusters);
-        _distances = memory.Allocate<long>(1);
         _records = memory.Allocate<BatchRecord>(Tuning.LongestBatch);
         _hostCentroids = new float[values];
     }
@@ -46,7 +44,7 @@ internal sealed class DeviceIterations
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, int clusters, int dimensions)
     {
         long values = (long)clusters * dimensions;
-        return needs.With<float>(values).With<float>(values).With<double>(clusters).With<double>(clusters).With<long>(1).With<BatchRecord>(Tuning.LongestBatch);
+        return needs.With<float>(values).With<float>(values).With<double>(clusters).With<double>(clusters).With<BatchRecord>(Tuning.LongestBatch);
     }
 
     /// <summary>See <see cref="IBatchedIterations.Iterate"/>. Under the device's gate.</summary>
@@ -58,7 +56,7 @@ internal sealed class DeviceIterations
         ScoreFrame frame = _parts.Batched.PrepareBatch(centroids, Tuning.BatchCeiling);
         double ceiling = frame.LargestNorm * Tuning.BatchCeiling;
         state.ClearCounts();
-        _distances.MemSetToZero(_stream);
+        _parts.Resolver.Distances.MemSetToZero(_stream);
         bounds?.Begin(centroids, frame.Scale, state);
         bounds?.BeginBatch();
         count = Math.Min(count, Math.Min(Tuning.LongestBatch, bounds?.LongestBatch ?? int.MaxValue));
@@ -88,15 +86,7 @@ internal sealed class DeviceIterations
     {
         RowState state = _parts.State;
         _parts.Scorer.Score(state, _parts.Bounds);
-        int listed = _parts.Resolver.Batch;
-        CandidateLists lists = _parts.Resolver.Lists;
-        _parts.Scorer.ListCandidates(state, 0, listed, lists);
-        GpuDevice device = _rows.GpuDevice;
-        int groups = Math.Min((listed + CanonicalKernels.PairsOfGroup - 1) / CanonicalKernels.PairsOfGroup, device.Multiprocessors * Tuning.WalkingGroups);
-        device.Resolve.Launch(
-            _stream, groups, Address(state.Uncertain), Address(state.Counters.SubView(Counter.Uncertain, 1)), Address(lists.Counts), Address(lists.Candidates), (ulong)listed,
-            Address(_rows.Values), (ulong)_rows.Points.Dimensions, Address(centroids), (ulong)_clusters,
-            Address(state.Labels), Address(state.Counters.SubView(Counter.Moved, 1)), Address(_distances));
+        _parts.Resolver.Enqueue(_parts.Scorer, state, centroids);
         _parts.Reduction.Follow(state);
     }
 
@@ -114,7 +104,7 @@ internal sealed class DeviceIterations
             Displacements = _displacements,
             SquaredNorms = _squaredNorms,
             Counters = state.Counters,
-            Distances = _distances,
+            Distances = _parts.Resolver.Distances,
             Inertia = _parts.Batched.InertiaParts,
             State = state.Batch,
             Records = _records,
@@ -145,5 +135,5 @@ internal sealed class DeviceIterations
     private static ulong Address<T>(ArrayView<T> view) where T : unmanaged => (ulong)view.LoadEffectiveAddressAsPtr();
 
     /// <summary>The parts of the step whose iterations these are.</summary>
-    internal sealed record Parts(RowState State, IScorer Scorer, IBatchScorer Batched, Resolver Resolver, DeviceReduction Reduction, RowBounds? Bounds);
+    internal sealed record Parts(RowState State, IScorer Scorer, IBatchScorer Batched, DeviceResolver Resolver, DeviceReduction Reduction, RowBounds? Bounds);
 }

@@ -91,6 +91,7 @@ internal sealed class DeviceSeeding : INearestCentres
             JoinAtOnce([first], 0);
             Renew();
             _stream.Synchronize();
+            points.Hold();
         }
         catch
         {
@@ -269,6 +270,7 @@ internal sealed class DeviceSeeding : INearestCentres
             if (_disposed)
                 return;
             _disposed = true;
+            _points.Release();
             if (!_device.IsDisposed)
             {
                 // Only then may others have the memory: the next run's seeding, for one.

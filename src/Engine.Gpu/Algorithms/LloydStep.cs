@@ -18,7 +18,8 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private readonly int _clusters;
     private readonly RowState _state;
     private readonly IScorer _scorer;
-    private readonly Resolver _resolver;
+    private readonly Resolver? _hostResolver;
+    private readonly DeviceResolver? _deviceResolver;
     private readonly IReduction _reduction;
     private readonly RowBounds? _bounds;
     private readonly DeviceIterations? _iterations;
@@ -31,13 +32,15 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     /// <param name="rows">The rows.</param>
     /// <param name="algorithm"><c>lloyd</c>, <c>hamerly</c>, or <c>auto</c>: bounds where they fit, which rest while they do not pay.</param>
     /// <param name="clusters">k.</param>
-    public LloydStep(IDeviceRows rows, string algorithm, int clusters)
-        : this(rows, algorithm, clusters, Choice.For(rows, clusters))
+    /// <param name="mayUseTensors">Whether it may take the room that scores on tensor cores need: not where other steps still need it.</param>
+    /// <param name="mayKeepBounds">Whether <c>auto</c> may have bounds, likewise.</param>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, bool mayUseTensors = true, bool mayKeepBounds = true)
+        : this(rows, algorithm, clusters, mayUseTensors ? Choice.For(rows, clusters) : Choice.For(rows, clusters) with { Scores = Scores.Float32 }, mayKeepBounds)
     {
     }
 
     /// <summary>A step with kernels that were chosen elsewhere. Under the device's gate.</summary>
-    public LloydStep(IDeviceRows rows, string algorithm, int clusters, Choice choice)
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, Choice choice, bool mayKeepBounds = true)
     {
         _choice = choice;
         _rows = rows;
@@ -53,7 +56,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             needs = Needs(rows, clusters, choice);
             withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         }
-        if (_isAuto && !_device.Fits(withBounds))
+        if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
         {
             hasBounds = false;
             _reason = "auto: no room for bounds on the device";
@@ -67,11 +70,14 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
             _scorer = IScorer.For(rows, clusters, _memory, stream, choice);
-            _resolver = new Resolver(rows, clusters, _memory, stream);
+            if (_device.Ptx is null)
+                _hostResolver = new Resolver(rows, clusters, _memory, stream);
+            else
+                _deviceResolver = new DeviceResolver(rows, clusters, _memory, stream);
             _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
             if (IsBatched(rows) && _scorer.Batched is { } batched)
-                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _resolver, (DeviceReduction)_reduction, _bounds), _memory, stream);
+                _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _deviceResolver!, (DeviceReduction)_reduction, _bounds), _memory, stream);
             stream.Synchronize();
         }
         catch
@@ -130,6 +136,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             _state.ClearCounts();
             _bounds?.Begin(centroids, frame.Scale, _state);
             _scorer.Score(_state, _bounds);
+            _deviceResolver?.Enqueue(_scorer, _state, centroids);
             ReadOnlySpan<int> counts = _state.ReadCounts();
             bool isListed = _bounds is { Lists: true };
             int scored = isListed ? counts[Counter.Listed] : _rows.Rows;
@@ -138,7 +145,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             _bounds?.End(scored);
             // Rows that were passed over have no distance.
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
-            (int movedToo, long distances) = _resolver.Resolve(_scorer, _state, uncertain, centroids);
+            (int movedToo, long distances) = _hostResolver?.Resolve(_scorer, _state, uncertain, centroids) ?? (0, _deviceResolver!.ReadDistances());
             _reduction.Follow(_state);
             _scorer.Learn(scored, uncertain);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
@@ -186,11 +193,21 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private static bool IsBatched(IDeviceRows rows) =>
         rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
 
-    private static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, Choice choice)
+    /// <summary>The memory that a step takes by rule, without bounds: nothing is tuned to tell.</summary>
+    public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
+    {
+        var byRule = Choice.ByRule(rows.GpuDevice, clusters, rows.Points.Dimensions);
+        return Needs(rows, clusters, onTensors ? byRule : byRule with { Scores = Scores.Float32 });
+    }
+
+    /// <summary>The memory that a step takes with these kernels, without bounds.</summary>
+    public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, Choice choice)
     {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
         needs = IScorer.Needs(needs, rows, clusters, choice);
-        needs = Resolver.Needs(needs, rows.Rows);
+        needs = rows.GpuDevice.Ptx is null
+            ? Resolver.Needs(needs, rows.Rows)
+            : DeviceResolver.Needs(needs, rows.Rows, clusters, rows.Points.Dimensions);
         if (IsBatched(rows))
             needs = DeviceIterations.Needs(needs, clusters, rows.Points.Dimensions);
         return rows.GpuDevice.ReducesOnDevice

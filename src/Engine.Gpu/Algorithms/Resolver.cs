@@ -7,7 +7,8 @@ namespace KMeansFast.Gpu;
 /// Gives uncertain rows their canonical labels: the device lists the few clusters that can still win, the host computes canonical distances to them.
 /// </summary>
 /// <remarks>
-/// Canonical distances stay on the host because compilers for devices may fuse a·b + c, which would change their bits (docs/numerics.md §2).
+/// Canonical distances stay on the host where compilers for the device may fuse a·b + c, which would change their bits (docs/numerics.md §2); elsewhere there is
+/// <see cref="DeviceResolver"/>.
 /// </remarks>
 internal sealed class Resolver
 {
@@ -42,12 +43,6 @@ internal sealed class Resolver
         int batch = Math.Min(rows, Tuning.ResolveBatch);
         return needs.With<int>(batch).With<int>((long)batch * Tuning.CandidatesKept).With<int>(batch);
     }
-
-    /// <summary>Where the candidates of a batch of rows go.</summary>
-    public CandidateLists Lists => _lists;
-
-    /// <summary>How many rows that is.</summary>
-    public int Batch => _batch;
 
     /// <summary>Resolves the first <paramref name="uncertain"/> rows in doubt; returns how many of them moved and the distances that it took.</summary>
     public (int Moved, long Distances) Resolve(IScorer scorer, RowState state, int uncertain, CentroidSet centroids)

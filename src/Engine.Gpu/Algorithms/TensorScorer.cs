@@ -16,7 +16,9 @@ namespace KMeansFast.Gpu;
 internal sealed class TensorScorer : IScorer, IBatchScorer
 {
     // Centroids shorter than this part of the longest count as that long, and rows shorter than that are not certified.
-    private const double LeastNorm = 1.0 / 64;
+    // TF32 rounds short ones as well as long ones, so there the part is as small as float32's own range lets it be.
+    private const double LeastNormOfHalves = 1.0 / 64;
+    private const double LeastNormOfTf32 = 1.0 / (1 << 30);
 
     // Rows' and centroids' coordinates are divided by 2^45, their products by 2^90.
     private const float Unit = 1 / RoundingKernel.Down / RoundingKernel.Down;
@@ -217,7 +219,7 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
         if (_rounded is not { } rounded)
             return;
         // Any least norm would do that rows can be compared with; it stays for a batch, whose norms stay below the ceiling of the bound.
-        _leastNorm = (float)(frame.LargestNorm * LeastNorm);
+        _leastNorm = (float)(frame.LargestNorm * (rounded.Element == TensorElement.Half ? LeastNormOfHalves : LeastNormOfTf32));
         _bound = frame.BoundOf(TensorKernels.Depth(rounded.Element, centroids.Dimensions), startsFromHalfNorm: true)
             .WithLargestNorm(frame.LargestNorm * ceiling).Coarsened(TensorKernels.IndexError);
         rounded.RoundRows(frame.Scale);

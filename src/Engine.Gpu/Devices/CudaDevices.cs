@@ -30,14 +30,31 @@ internal static class CudaDevices
         }
     }
 
-    private static FoundDevice Describe(CudaDevice device) => new(
-        device,
-        new BackendDevice(
-            device.Name, DeviceKind.Gpu, device.MemorySize,
-            $"{device.Architecture}, driver {device.DriverVersion}, {device.NumMultiprocessors} multiprocessors"),
-        Tile: null,
-        Tuning.GroupSize)
+    /// <summary>What users are told of a GPU: plain facts in, so that a test needs none.</summary>
+    public static BackendDevice Describe(CudaFacts gpu) => new(gpu.Name, DeviceKind.Gpu, gpu.MemoryBytes, "CUDA")
     {
-        PtxLoader = device.Architecture >= CudaArchitecture.SM_80 ? static accelerator => new CudaPtxLoader((CudaAccelerator)accelerator) : null,
+        ComputeCapability = FormattableString.Invariant($"{gpu.Major}.{gpu.Minor}"),
+        Driver = gpu.Driver,
+        ComputeUnits = gpu.Multiprocessors,
+        Kernels = FoundDevice.Kernels("tiles whose shape suits k and d", TakesPtx(gpu.Major), reduces: true),
     };
+
+    private static FoundDevice Describe(CudaDevice device)
+    {
+        CudaArchitecture architecture = device.Architecture ?? default;
+        return new FoundDevice(
+            device,
+            Describe(new CudaFacts(device.Name, device.MemorySize, architecture.Major, architecture.Minor, $"{device.DriverVersion}", device.NumMultiprocessors)),
+            Tile: null,
+            Tuning.GroupSize)
+        {
+            PtxLoader = TakesPtx(architecture.Major) ? static accelerator => new CudaPtxLoader((CudaAccelerator)accelerator) : null,
+        };
+    }
+
+    // sm_80 brought the instructions that the kernels in PTX are made of.
+    private static bool TakesPtx(int major) => major >= 8;
 }
+
+/// <summary>What the driver says of a GPU.</summary>
+internal sealed record CudaFacts(string Name, long MemoryBytes, int Major, int Minor, string Driver, int Multiprocessors);

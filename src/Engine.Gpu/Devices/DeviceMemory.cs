@@ -7,7 +7,9 @@ namespace KMeansFast.Gpu;
 internal sealed class DeviceMemory(GpuDevice device)
 {
     private readonly List<MemoryBuffer1D<byte, Stride1D.Dense>> _buffers = [];
-    private long _bytes;
+
+    /// <summary>Bytes of all buffers.</summary>
+    public long Bytes { get; private set; }
 
     /// <summary>A buffer of at least one element, so that a view of nothing is still a view. What it holds is left over.</summary>
     /// <exception cref="BackendUnavailableException">The driver has no memory left.</exception>
@@ -18,7 +20,7 @@ internal sealed class DeviceMemory(GpuDevice device)
         {
             MemoryBuffer1D<byte, Stride1D.Dense> buffer = device.Pool.Take(bytes) ?? New(bytes);
             _buffers.Add(buffer);
-            _bytes += bytes;
+            Bytes += bytes;
             device.Reserve(bytes);
             return buffer.View.BaseView.Cast<T>();
         }
@@ -48,8 +50,8 @@ internal sealed class DeviceMemory(GpuDevice device)
     private void Forget()
     {
         _buffers.Clear();
-        device.Reserve(-_bytes);
-        _bytes = 0;
+        device.Reserve(-Bytes);
+        Bytes = 0;
     }
 
     private MemoryBuffer1D<byte, Stride1D.Dense> New(long bytes)
@@ -80,5 +82,12 @@ internal sealed class DeviceMemory(GpuDevice device)
             long bytes = checked(Math.Max(count, 1) * Interop.SizeOf<T>());
             return new Needs { Total = checked(Total + bytes), LargestBuffer = Math.Max(LargestBuffer, bytes) };
         }
+
+        /// <summary>Adds the buffers of <paramref name="other"/>, so many times over.</summary>
+        public Needs And(Needs other, int times = 1) => new()
+        {
+            Total = checked(Total + (other.Total * times)),
+            LargestBuffer = times > 0 ? Math.Max(LargestBuffer, other.LargestBuffer) : LargestBuffer,
+        };
     }
 }

@@ -29,6 +29,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>Whether it has binary64 and 64-bit integer atomics, which exact sums need. Where not, the host reduces.</summary>
     public bool ReducesOnDevice { get; init; } = true;
 
+    /// <summary>Streams points in parts of so many rows whatever the memory, for tests; 0 leaves it to <see cref="Layout"/>.</summary>
+    public int StreamedRows { get; init; }
+
     /// <summary>Makes what loads kernels written in PTX (sm_80 and later); null where the device takes none.</summary>
     public Func<Accelerator, IPtxLoader>? PtxLoader { get; init; }
 
@@ -43,6 +46,16 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
 
     /// <summary>What times candidates.</summary>
     public TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
+
+    /// <summary>Which kernels run on such a device, and what is left to the host: a line for each, for people.</summary>
+    public static IReadOnlyList<string> Kernels(string tiles, bool takesPtx, bool reduces) =>
+    [
+        $"scores: float32, {tiles}",
+        takesPtx ? "tensor cores: a filter in binary16 or TF32 where it suits k and d" : "tensor cores: not used (CUDA from sm_80 on)",
+        reduces ? "sums: on the device" : "sums: on the host (no binary64 or no 64-bit atomics)",
+        takesPtx ? "uncertain rows: on the device" : "uncertain rows: candidates on the device, canonical distances on the host",
+        takesPtx && reduces ? "seeding: on the device" : "seeding: on the host",
+    ];
 
     /// <summary>Whether it takes subnormal numbers for zero.</summary>
     public bool FlushesSubnormals { get; init; }

@@ -97,6 +97,15 @@ internal sealed class GpuDevice : IDisposable
 
     public bool FlushesSubnormals => _found.FlushesSubnormals;
 
+    /// <summary>See <see cref="FoundDevice.StreamedRows"/>.</summary>
+    public int StreamedRows => _found.StreamedRows;
+
+    /// <summary>The largest single buffer in bytes.</summary>
+    public long LargestBuffer => _found.LargestBuffer;
+
+    /// <summary>What works on the device without holding the gate: disposed before the device closes. To be used under the gate.</summary>
+    public HashSet<IDisposable> Background { get; } = [];
+
     /// <summary>Threads in groups of kernels without a tile: a power of two.</summary>
     public int GroupSize => _found.GroupSize;
 
@@ -145,6 +154,30 @@ internal sealed class GpuDevice : IDisposable
             ? (_updateShared ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<SharedSums>.Run)), true)
             : (_updateGlobal ??= Compile(() => Accelerator.LoadKernel<UpdateArguments>(UpdateKernel<GlobalSums>.Run)), false);
 
+    /// <summary>Bytes free, those that wait in the pool among them.</summary>
+    public long Available()
+    {
+        long free = Free();
+        return free == long.MaxValue ? free : free + Pool.IdleBytes;
+    }
+
+    /// <summary>As <see cref="Available"/>, of a device that is not open: only NVIDIA's driver has to be asked, which takes a context for a moment.</summary>
+    public static long AvailableOn(Context context, FoundDevice found)
+    {
+        long limit = found.MemoryLimit > 0 ? found.MemoryLimit : long.MaxValue;
+        if (found.Device is not CudaDevice device)
+            return limit;
+        try
+        {
+            using CudaAccelerator cuda = device.CreateCudaAccelerator(context);
+            return Math.Min(limit, cuda.GetFreeMemory());
+        }
+        catch (Exception e) when (e is AcceleratorException or OutOfMemoryException)
+        {
+            return 0; // it cannot be opened: what is wrong with it is said when it is used
+        }
+    }
+
     /// <summary>Whether <paramref name="needs"/> fit into what is free.</summary>
     public bool Fits(DeviceMemory.Needs needs)
     {
@@ -190,6 +223,8 @@ internal sealed class GpuDevice : IDisposable
             if (_disposed)
                 return;
             _disposed = true;
+            foreach (IDisposable worker in Background.ToArray())
+                worker.Dispose();
             Pool.Trim();
             CanonicalRows?.Dispose();
             _pairs?.Dispose();
@@ -200,7 +235,8 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    private long Free()
+    /// <summary>Bytes that can be allocated now, without those that wait in the pool; the largest number where nothing is known.</summary>
+    public long Free()
     {
         long free = Math.Max(0, _found.MemoryLimit > 0 ? _found.MemoryLimit - _reserved - Pool.IdleBytes : long.MaxValue);
         return Accelerator is CudaAccelerator cuda ? Math.Min(free, cuda.GetFreeMemory()) : free;
@@ -218,5 +254,6 @@ internal sealed class GpuDevice : IDisposable
         }
     }
 
-    private static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
+    /// <summary>Bytes in words.</summary>
+    public static string Megabytes(long bytes) => $"{bytes / 1048576.0:N1} MB";
 }

@@ -19,7 +19,10 @@ internal static class IlgpuCpuDevices
             [
                 new FoundDevice(
                     device,
-                    new BackendDevice("ILGPU CPU accelerator", DeviceKind.Emulated, memory, "simulated warps of 32"),
+                    new BackendDevice("ILGPU CPU accelerator", DeviceKind.Emulated, memory, "simulated warps of 32")
+                    {
+                        Kernels = FoundDevice.Kernels("small tiles", takesPtx: false, reduces: true),
+                    },
                     TileShape.Small,
                     GroupSize)
                 {

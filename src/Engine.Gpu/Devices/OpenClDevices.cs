@@ -76,13 +76,16 @@ internal static class OpenClDevices
         bool isGpu = (device.DeviceType & (CLDeviceType.CL_DEVICE_TYPE_GPU | CLDeviceType.CL_DEVICE_TYPE_ACCELERATOR)) != 0;
         bool reduces = device.Capabilities.Float64 && device.Capabilities.Int64_Atomics;
         bool flushes = (device.GetDeviceInfo<long>(SingleFpConfig) & FpDenorm) == 0;
-        string capabilities = $"{device.PlatformName}, {device.DeviceVersion}, {device.NumMultiprocessors} compute units"
-            + (reduces ? "" : ", sums on the host (no binary64 or no 64-bit atomics)")
+        string capabilities = $"{device.PlatformName}, {device.DeviceVersion}"
             + (flushes ? ", flushes subnormal numbers" : "");
         bool hasRoom = device.MaxSharedMemoryPerGroup >= Tuning.SharedMemory && device.MaxNumThreadsPerGroup >= Tuning.GroupSize;
         return new FoundDevice(
             device,
-            new BackendDevice(device.Name, isGpu ? DeviceKind.Gpu : DeviceKind.Emulated, device.MemorySize, capabilities),
+            new BackendDevice(device.Name, isGpu ? DeviceKind.Gpu : DeviceKind.Emulated, device.MemorySize, capabilities)
+            {
+                ComputeUnits = device.NumMultiprocessors,
+                Kernels = FoundDevice.Kernels(hasRoom ? "tiles whose shape suits k and d" : "small tiles (little shared memory)", takesPtx: false, reduces),
+            },
             hasRoom ? null : TileShape.Medium,
             1 << BitOperations.Log2((uint)Math.Min(Tuning.GroupSize, device.MaxNumThreadsPerGroup)))
         {
