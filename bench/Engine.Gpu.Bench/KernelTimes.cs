@@ -19,7 +19,7 @@ internal static class KernelTimes
         {
             var rows = new Rows(device, points, memory, stream);
             var state = new RowState(points.Rows, memory, stream);
-            var scorer = IScorer.For(rows, shape.Clusters, memory, stream, onTensors: true);
+            var scorer = IScorer.For(rows, shape.Clusters, memory, stream, Choice.For(rows, shape.Clusters));
             var resolver = new Resolver(rows, shape.Clusters, memory, stream);
             var reduction = device.ReducesOnDevice ? new DeviceReduction(rows, shape.Clusters, memory, stream) : null;
             int listed = Math.Min(points.Rows, Tuning.ResolveBatch);

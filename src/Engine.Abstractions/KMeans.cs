@@ -211,7 +211,7 @@ public sealed class KMeans : IDisposable
     }
 
     private static ExecutionOptions Execution(KMeansOptions options) =>
-        new() { Threads = options.Threads, Device = options.Device, Devices = options.Devices, Memory = options.Memory };
+        new() { Threads = options.Threads, Device = options.Device, Devices = options.Devices, Memory = options.Memory, Tune = options.Tune };
 
     private static IterationReport Report(int run, DriverState state, TimedStep timed) => new(
         run, state.Iteration, state.Assign.Moved, state.Assign.Resolved, state.Assign.Distances, state.EmptyClusters, state.SquaredShift,

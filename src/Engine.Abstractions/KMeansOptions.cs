@@ -42,6 +42,9 @@ public sealed record KMeansOptions
     /// <summary>Bytes that an algorithm may keep besides points and labels (bounds); 0 is a quarter of what the process may use. See <see cref="ExecutionOptions.Memory"/>.</summary>
     public long Memory { get; init; }
 
+    /// <summary>Whether a device chooses its kernels by timing them on the points instead of by rule; the result is the same bits. See <see cref="ExecutionOptions.Tune"/>.</summary>
+    public bool Tune { get; init; }
+
     /// <summary>A weight for each row, finite and not negative; empty where every row weighs 1 or the points bring weights.</summary>
     public ReadOnlyMemory<float> Weights { get; init; }
 

@@ -39,7 +39,9 @@ public sealed record KMeansResult
     /// <summary>The name of the algorithm that ran; where <c>auto</c> chose, of the one that ran last.</summary>
     public required string Algorithm { get; init; }
 
-    /// <summary>What <c>auto</c> chose and why; null where the algorithm was asked for by name.</summary>
+    /// <summary>
+    /// What <c>auto</c> chose and why; null where the algorithm was asked for by name. With <see cref="KMeansOptions.Tune"/>, on devices also which kernels ran and what was measured.
+    /// </summary>
     public string? AlgorithmReason { get; init; }
 
     /// <summary>Where the first centroids were drawn and why there, where a backend has the choice; null where it was the host as always, or nothing was drawn by distance.</summary>

@@ -15,6 +15,8 @@ internal sealed class ExecutionChoice
 
     private readonly Option<long?> _memory = Choices.Bytes("--memory", "SIZE", "What an algorithm may keep besides points and labels, such as 512M or 8G (default a quarter of what there is).");
 
+    private readonly Option<bool> _tune = new("--tune") { Description = "On a GPU: time the kernels on the input, use the fastest, and remember it for later runs with --tune." };
+
     public ExecutionChoice(IReadOnlyList<IBackend> backends)
     {
         _backend = Choices.OneOf("--backend", "NAME", "What computes (default auto):",
@@ -31,6 +33,7 @@ internal sealed class ExecutionChoice
         command.Add(_devices);
         command.Add(_threads);
         command.Add(_memory);
+        command.Add(_tune);
     }
 
     public string Backend(ParseResult parsed) => parsed.GetValue(_backend) ?? BackendSelector.Auto;
@@ -47,6 +50,7 @@ internal sealed class ExecutionChoice
             Devices = devices ?? [],
             Threads = parsed.GetValue(_threads) ?? 0,
             Memory = parsed.GetValue(_memory) ?? 0,
+            Tune = parsed.GetValue(_tune),
         };
     }
 

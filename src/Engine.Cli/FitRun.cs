@@ -98,6 +98,7 @@ internal sealed class FitRun(KMeans kmeans, Terminal terminal)
         Algorithm = request.Algorithm,
         Threads = request.Execution.Threads,
         Memory = request.Execution.Memory,
+        Tune = request.Execution.Tune,
         Weights = weights,
         Verify = request.Verify,
         OnCancel = CancelBehavior.ReturnBest,

@@ -20,6 +20,8 @@ internal sealed class DevicePoints(PlacedPoints owner, int first, int rows, Arra
 
     public int Threads => owner.Threads;
 
+    public bool Tune => owner.Tune;
+
     public ArrayView<float> Values => acquire();
 
     public ArrayView<float> Weights => weights;

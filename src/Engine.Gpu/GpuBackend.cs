@@ -66,6 +66,12 @@ public sealed class GpuBackend : IBackend
     /// <summary>What scores are computed in, for tests and measurements.</summary>
     internal Scores Scores { get; init; }
 
+    /// <summary>The folder of what was tuned, for tests; null is the user's.</summary>
+    internal string? TuneFolder { get; init; }
+
+    /// <summary>What times candidates, for tests.</summary>
+    internal TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
+
     /// <summary>Reduces on the host even where the device could, for tests.</summary>
     internal bool ReduceOnHost { get; init; }
 
@@ -100,9 +106,9 @@ public sealed class GpuBackend : IBackend
             throw new BackendUnavailableException($"Backend '{Name}' cannot run here: {found.Missing}");
         IReadOnlyList<int> devices = options.ChooseDevices(Name, Probe().Devices);
         if (devices.Count == 1)
-            return PlacedPoints.Load(Open(devices[0]), points, options.Threads);
+            return PlacedPoints.Load(Open(devices[0]), points, options.Threads, options.Tune);
         IReadOnlyList<int> rows = Split(points.Rows, [.. devices.Select(i => found.Devices[i].Description.MemoryBytes)]);
-        return ShardedPoints.Load(points, rows, (i, range) => PlacedPoints.Load(Open(devices[i]), range, options.Threads), concurrently: true);
+        return ShardedPoints.Load(points, rows, (i, range) => PlacedPoints.Load(Open(devices[i]), range, options.Threads, options.Tune), concurrently: true);
     }
 
     /// <inheritdoc/>
@@ -191,6 +197,8 @@ public sealed class GpuBackend : IBackend
         Tile = Tile ?? device.Tile,
         PtxLoader = PtxLoader ?? device.PtxLoader,
         Scores = Scores,
+        TuneFolder = TuneFolder,
+        TuneTimer = TuneTimer,
         CanonicalRows = CanonicalRows ?? device.CanonicalRows,
         ReducesOnDevice = device.ReducesOnDevice && !ReduceOnHost,
     };

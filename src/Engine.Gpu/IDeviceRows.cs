@@ -22,6 +22,9 @@ internal interface IDeviceRows
     /// <summary>Host threads for what the host does.</summary>
     int Threads { get; }
 
+    /// <summary>Whether kernels are chosen by measuring them on these rows, which then have to be resident when a step opens.</summary>
+    bool Tune => false;
+
     /// <summary>Rows · d values, row-major; at a multiple of 16 bytes where d is a multiple of 4.</summary>
     ArrayView<float> Values { get; }
 

@@ -15,6 +15,7 @@ internal sealed class PlacedPoints : ILoadedPoints
 {
     private readonly DeviceMemory _weightMemory;
     private readonly DeviceMemory _valueMemory;
+    private readonly bool _tune;
     private ArrayView<float> _weights;
     private Layout? _layout;
     private DevicePoints[] _parts = [];
@@ -22,11 +23,12 @@ internal sealed class PlacedPoints : ILoadedPoints
     private int _users;
     private bool _disposed;
 
-    private PlacedPoints(GpuDevice device, PointSet points, int threads)
+    private PlacedPoints(GpuDevice device, PointSet points, int threads, bool tune)
     {
         GpuDevice = device;
         Points = points;
         Threads = threads;
+        _tune = tune;
         _weightMemory = new DeviceMemory(device);
         _valueMemory = new DeviceMemory(device);
     }
@@ -42,14 +44,17 @@ internal sealed class PlacedPoints : ILoadedPoints
     /// <summary>Host threads for what the host does.</summary>
     public int Threads { get; }
 
+    /// <summary>Whether a step measures its kernels: only where all rows lie here in one part. Parts keep to the rule, as the layout does that leaves them room.</summary>
+    public bool Tune => _tune && _streamed is null && _parts.Length == 1;
+
     /// <summary>The ranges that steps work on.</summary>
     public IReadOnlyList<DevicePoints> Parts => _parts;
 
     /// <summary>Copies points to a device, or decides to stream them. O(n·d).</summary>
     /// <exception cref="BackendUnavailableException">They do not fit either way, or the device would take some of their values for zero.</exception>
-    public static PlacedPoints Load(GpuDevice device, PointSet points, int threads)
+    public static PlacedPoints Load(GpuDevice device, PointSet points, int threads, bool tune = false)
     {
-        var loaded = new PlacedPoints(device, points, threads);
+        var loaded = new PlacedPoints(device, points, threads, tune);
         if (device.FlushesSubnormals)
             loaded.RefuseSubnormals();
         lock (device.Gate)

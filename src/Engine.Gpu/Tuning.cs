@@ -82,6 +82,12 @@ internal static class Tuning
         _ => TileShape.Large,
     };
 
+    /// <summary>Rows that a candidate is timed on: enough to fill a large device, and few beside a fit of many iterations.</summary>
+    public const int TunedRows = 1 << 16;
+
+    /// <summary>Assignments of a candidate that are timed; their median counts. Odd.</summary>
+    public const int TunedAssignments = 5;
+
     /// <summary>
     /// Canonical distances that seeding keeps at once: 256 MB. Where all rows' fit, those to the centre chosen are not computed again. Bounds the memory; not measured on a GPU.
     /// </summary>

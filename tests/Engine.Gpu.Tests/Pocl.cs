@@ -47,7 +47,7 @@ internal static unsafe partial class Pocl
     public static GpuBackend Backend(
         TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
-        () => Missing is null ? Repeat(OpenClDevices.Find(AnnounceGenericAddressSpace), copies) : FoundDevices.None(Missing))
+        () => Repeat(Find(), copies))
         {
             Tile = tile,
             ReduceOnHost = reduceOnHost,
@@ -59,6 +59,9 @@ internal static unsafe partial class Pocl
     // The first device several times, as a machine with several has them.
     private static FoundDevices Repeat(FoundDevices found, int copies) =>
         copies == 1 || found.Devices.Count == 0 ? found : found with { Devices = [.. Enumerable.Repeat(found.Devices[0], copies)] };
+
+    /// <summary>The devices of <see cref="Backend"/>.</summary>
+    public static FoundDevices Find() => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing);
 
     /// <summary>
     /// PoCL 3.1 compiles kernels with a generic address space once its features say so, but its answer to the device query is compiled in. The

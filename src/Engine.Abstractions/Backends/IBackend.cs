@@ -66,7 +66,10 @@ public interface IStep : IDisposable
     /// <summary>The name of the algorithm that runs; where <c>auto</c> chooses, of the one that ran last.</summary>
     string Algorithm { get; }
 
-    /// <summary>What <c>auto</c> chose and why; null where the algorithm was asked for by name.</summary>
+    /// <summary>
+    /// What <c>auto</c> chose and why; null where the algorithm was asked for by name. Where <see cref="ExecutionOptions.Tune"/> was asked for, also which kernels run and what
+    /// was measured, whoever chose the algorithm.
+    /// </summary>
     string? AlgorithmReason => null;
 
     /// <summary>Gives every row its canonical label: the lowest cluster among those with the least canonical distance.</summary>
@@ -151,6 +154,12 @@ public sealed record ExecutionOptions
     /// needs more is refused; <c>auto</c> keeps within it.
     /// </summary>
     public long Memory { get; init; }
+
+    /// <summary>
+    /// Whether a device chooses its kernels by timing them on the points instead of by rule. What it found is kept in the user's cache for problems alike; the result is the same bits.
+    /// Backends without such a choice take no notice.
+    /// </summary>
+    public bool Tune { get; init; }
 
     /// <summary>The devices meant: <see cref="Devices"/>, or <see cref="Device"/> alone; each of them there, none twice.</summary>
     /// <param name="backend">The backend's name, for messages.</param>

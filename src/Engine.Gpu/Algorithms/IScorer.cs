@@ -14,13 +14,13 @@ internal interface IScorer
     /// <param name="clusters">k.</param>
     /// <param name="memory">What it allocates from.</param>
     /// <param name="stream">Where its work is enqueued.</param>
-    /// <param name="onTensors">Whether tensor cores are used where they suit.</param>
-    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, bool onTensors) =>
-        (onTensors ? TensorScorer.TryFor(rows, clusters, memory, stream) : null) ?? (IScorer)new TileScorer(rows, clusters, memory, stream);
+    /// <param name="choice">What scores; tensor cores only where the device and d let them.</param>
+    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice) =>
+        TensorScorer.TryFor(rows, clusters, memory, stream, choice) ?? (IScorer)new TileScorer(rows, clusters, choice.Shape, memory, stream);
 
     /// <summary>The memory that it takes.</summary>
-    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, bool onTensors) =>
-        (onTensors ? TensorScorer.Needs(needs, rows, clusters) : null) ?? TileScorer.Needs(needs, rows, clusters);
+    static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, Choice choice) =>
+        TensorScorer.Needs(needs, rows, clusters, choice) ?? TileScorer.Needs(needs, rows, clusters, choice.Shape);
 
     /// <summary>Makes the frame of an assignment and sends the centroids to the device.</summary>
     ScoreFrame Prepare(CentroidSet centroids);
@@ -41,6 +41,9 @@ internal interface IScorer
 
     /// <summary>The weighted sum of squared distances of the rows scored, as their scores say: an estimate. Waits for the device.</summary>
     double ReadInertia();
+
+    /// <summary>What scores are computed in at present.</summary>
+    Scores Scores => Scores.Float32;
 
     /// <summary>What scores at present and why, in words; empty where there is no choice.</summary>
     string Experience => "";

@@ -25,6 +25,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private readonly DeviceIterations? _iterations;
     private readonly string? _reason;
     private readonly bool _isAuto;
+    private readonly Choice _choice;
     private bool _disposed;
 
     /// <summary>A step without history. Under the device's gate.</summary>
@@ -34,18 +35,25 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     /// <param name="mayUseTensors">Whether it may take the room that scores on tensor cores need: not where other steps still need it.</param>
     /// <param name="mayKeepBounds">Whether <c>auto</c> may have bounds, likewise.</param>
     public LloydStep(IDeviceRows rows, string algorithm, int clusters, bool mayUseTensors = true, bool mayKeepBounds = true)
+        : this(rows, algorithm, clusters, mayUseTensors ? Choice.For(rows, clusters) : Choice.For(rows, clusters) with { Scores = Scores.Float32 }, mayKeepBounds)
     {
+    }
+
+    /// <summary>A step with kernels that were chosen elsewhere. Under the device's gate.</summary>
+    public LloydStep(IDeviceRows rows, string algorithm, int clusters, Choice choice, bool mayKeepBounds = true)
+    {
+        _choice = choice;
         _rows = rows;
         _device = rows.GpuDevice;
         _clusters = clusters;
         _isAuto = string.Equals(algorithm, AlgorithmCatalog.Auto, StringComparison.Ordinal);
         bool hasBounds = !string.Equals(algorithm, "lloyd", StringComparison.Ordinal);
-        DeviceMemory.Needs needs = Needs(rows, clusters, onTensors: true);
+        DeviceMemory.Needs needs = Needs(rows, clusters, choice);
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
-        bool onTensors = mayUseTensors && _device.Fits(hasBounds && !_isAuto ? withBounds : needs);
-        if (!onTensors)
+        if (choice.Scores != Scores.Float32 && !_device.Fits(hasBounds && !_isAuto ? withBounds : needs))
         {
-            needs = Needs(rows, clusters, onTensors: false);
+            choice = choice with { Scores = Scores.Float32 };
+            needs = Needs(rows, clusters, choice);
             withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         }
         if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
@@ -61,7 +69,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         {
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
-            _scorer = IScorer.For(rows, clusters, _memory, stream, onTensors);
+            _scorer = IScorer.For(rows, clusters, _memory, stream, choice);
             if (_device.Ptx is null)
                 _hostResolver = new Resolver(rows, clusters, _memory, stream);
             else
@@ -85,8 +93,20 @@ internal sealed class LloydStep : IStep, IBatchedIterations
 
     public string Algorithm => _bounds is null || (_isAuto && !_bounds.Keeps) ? "lloyd" : "hamerly";
 
-    public string? AlgorithmReason => !_isAuto ? null
-        : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
+    public string? AlgorithmReason
+    {
+        get
+        {
+            string auto = !_isAuto ? "" : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
+            return auto.Length == 0 && _choice.Reason.Length == 0 ? null : auto + (auto.Length > 0 && _choice.Reason.Length > 0 ? "; " : "") + _choice.Reason;
+        }
+    }
+
+    /// <summary>What scores are computed in at present.</summary>
+    public Scores Scores => _scorer.Scores;
+
+    /// <summary>Why, in words, where there was a choice.</summary>
+    public string Experience => _scorer.Experience;
 
     /// <summary>The memory that a step takes for each row, without bounds.</summary>
     public static DeviceMemory.Needs NeedsOfRows(DeviceMemory.Needs needs, int rows) =>
@@ -173,11 +193,18 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     private static bool IsBatched(IDeviceRows rows) =>
         rows.GpuDevice is { Ptx: not null, ReducesOnDevice: true } && rows.First == 0 && rows.Rows == rows.Points.Rows;
 
-    /// <summary>The memory that a step takes, without bounds.</summary>
+    /// <summary>The memory that a step takes by rule, without bounds: nothing is tuned to tell.</summary>
     public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, bool onTensors)
     {
+        var byRule = Choice.ByRule(rows.GpuDevice, clusters, rows.Points.Dimensions);
+        return Needs(rows, clusters, onTensors ? byRule : byRule with { Scores = Scores.Float32 });
+    }
+
+    /// <summary>The memory that a step takes with these kernels, without bounds.</summary>
+    public static DeviceMemory.Needs Needs(IDeviceRows rows, int clusters, Choice choice)
+    {
         DeviceMemory.Needs needs = RowState.Needs(default, rows.Rows);
-        needs = IScorer.Needs(needs, rows, clusters, onTensors);
+        needs = IScorer.Needs(needs, rows, clusters, choice);
         needs = rows.GpuDevice.Ptx is null
             ? Resolver.Needs(needs, rows.Rows)
             : DeviceResolver.Needs(needs, rows.Rows, clusters, rows.Points.Dimensions);

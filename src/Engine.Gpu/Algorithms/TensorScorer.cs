@@ -42,13 +42,13 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
     private ScoreBound _bound;
     private float _leastNorm;
 
-    private TensorScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, TensorElement element, TensorShape shape)
+    private TensorScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, TileShape tile, TensorElement element, TensorShape shape)
     {
         _rows = rows;
         _clusters = clusters;
         _memory = memory;
         _stream = stream;
-        _tiles = new TileScorer(rows, clusters, memory, stream);
+        _tiles = new TileScorer(rows, clusters, tile, memory, stream);
         _centroids = memory.Allocate<float>((long)clusters * rows.Points.Dimensions);
         _squaredNorms = memory.Allocate<float>(rows.Rows);
         _residuals = memory.Allocate<float>(rows.Rows);
@@ -68,24 +68,31 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
 
     public ArrayView<float> InertiaParts => _tiles.InertiaParts;
 
+    public Scores Scores => _rounded?.Element switch
+    {
+        TensorElement.Half => Scores.Half,
+        TensorElement.Tf32 => Scores.Tf32,
+        _ => Scores.Float32,
+    };
+
     /// <summary>What scores at present, in words.</summary>
     public string Experience { get; private set; } = "";
 
-    /// <summary>A scorer on tensor cores where the device has them, they suit k and d, and there is room; otherwise null.</summary>
-    public static TensorScorer? TryFor(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream)
+    /// <summary>A scorer on tensor cores where that is the choice and the device has them for d; otherwise null.</summary>
+    public static TensorScorer? TryFor(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice)
     {
-        if (First(rows, clusters) is not var (element, shape))
+        if (First(rows, choice) is not var (element, shape))
             return null;
-        return new TensorScorer(rows, clusters, memory, stream, element, shape) { Experience = Words(element) };
+        return new TensorScorer(rows, clusters, memory, stream, choice.Shape, element, shape) { Experience = Words(element) };
     }
 
     /// <summary>The memory that it takes, the float32 scorer's included; unchanged where there would be none.</summary>
-    public static DeviceMemory.Needs? Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters)
+    public static DeviceMemory.Needs? Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, Choice choice)
     {
-        if (First(rows, clusters) is not var (_, shape))
+        if (First(rows, choice) is not var (_, shape))
             return null;
         long n = rows.Rows;
-        return RoundedNeeds(TileScorer.Needs(needs, rows, clusters), shape, rows.Rows, clusters)
+        return RoundedNeeds(TileScorer.Needs(needs, rows, clusters, choice.Shape), shape, rows.Rows, clusters)
             .With<float>((long)clusters * rows.Points.Dimensions).With<float>(n).With<float>(n).With<float>(clusters).With<float>(clusters).With<float>(1)
             .With<float>(n).With<float>(n).With<int>(n).With<int>(1);
     }
@@ -186,17 +193,10 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
         Experience = $"scores in float32, because {found}";
     }
 
-    private static (TensorElement Element, TensorShape Shape)? First(IDeviceRows rows, int clusters)
+    private static (TensorElement Element, TensorShape Shape)? First(IDeviceRows rows, Choice choice)
     {
-        GpuDevice device = rows.GpuDevice;
-        bool suits = device.Scores switch
-        {
-            Scores.ByRule => Tuning.SuitsTensors(clusters, rows.Points.Dimensions),
-            Scores.Float32 => false,
-            _ => true,
-        };
-        TensorElement element = device.Scores == Scores.Tf32 ? TensorElement.Tf32 : TensorElement.Half;
-        return suits && ShapeFor(rows, element) is { } shape ? (element, shape) : null;
+        TensorElement element = choice.Scores == Scores.Tf32 ? TensorElement.Tf32 : TensorElement.Half;
+        return choice.Scores != Scores.Float32 && ShapeFor(rows, element) is { } shape ? (element, shape) : null;
     }
 
     private static TensorShape? ShapeFor(IDeviceRows rows, TensorElement element) =>

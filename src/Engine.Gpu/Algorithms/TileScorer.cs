@@ -16,20 +16,20 @@ internal sealed class TileScorer : IScorer, IBatchScorer
     private ScoreFrame? _current;
     private ScoreBound _bound;
 
-    public TileScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream)
+    public TileScorer(IDeviceRows rows, int clusters, TileShape shape, DeviceMemory memory, AcceleratorStream stream)
     {
         _rows = rows;
         _clusters = clusters;
         _stream = stream;
-        _tile = rows.GpuDevice.Tiles(clusters, rows.Points.Dimensions);
+        _tile = rows.GpuDevice.Tiles(shape);
         _frame = new DeviceFrame(_tile, clusters, rows.Points.Dimensions, memory, stream);
         _inertia = memory.Allocate<float>(Groups(_tile, rows.Rows));
         _hostInertia = new float[_inertia.Length];
     }
 
-    public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters)
+    public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, TileShape shape)
     {
-        TileKernels tile = rows.GpuDevice.Tiles(clusters, rows.Points.Dimensions);
+        TileKernels tile = rows.GpuDevice.Tiles(shape);
         return DeviceFrame.Needs(needs, tile, clusters, rows.Points.Dimensions).With<float>(Groups(tile, rows.Rows));
     }
 

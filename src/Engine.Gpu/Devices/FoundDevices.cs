@@ -41,6 +41,12 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>What scores are computed in, for tests and measurements.</summary>
     public Scores Scores { get; init; }
 
+    /// <summary>The folder of what was tuned; null is the user's.</summary>
+    public string? TuneFolder { get; init; }
+
+    /// <summary>What times candidates.</summary>
+    public TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
+
     /// <summary>Which kernels run on such a device, and what is left to the host: a line for each, for people.</summary>
     public static IReadOnlyList<string> Kernels(string tiles, bool takesPtx, bool reduces) =>
     [

@@ -23,6 +23,7 @@ internal sealed class GpuDevice : IDisposable
     private IPtxKernel? _resolve;
     private long _reserved;
     private SeedingKernels? _seeding;
+    private Tuner? _tuner;
     private bool _disposed;
 
     private GpuDevice(FoundDevice found, Accelerator accelerator)
@@ -68,6 +69,17 @@ internal sealed class GpuDevice : IDisposable
 
     /// <summary>What scores are computed in, if that is not left to the rule.</summary>
     public Scores Scores => _found.Scores;
+
+    /// <summary>The one shape of tile that it can have, if there is no choice.</summary>
+    public TileShape? OnlyTile => _found.Tile;
+
+    /// <summary>Chooses kernels by measuring them.</summary>
+    public Tuner Tuner => _tuner ??= new Tuner(
+        this,
+        new TuneCache(
+            _found.TuneFolder ?? TuneCache.Folder(Environment.GetEnvironmentVariable(TuneCache.Variable)),
+            Accelerator.AcceleratorType.ToString(), Name, _found.Description.Capabilities, TuneCache.EngineVersion),
+        _found.TuneTimer);
 
     /// <summary>Whether exact sums are computed here. Where not, the host does it.</summary>
     public bool ReducesOnDevice => _found.ReducesOnDevice;
@@ -128,10 +140,9 @@ internal sealed class GpuDevice : IDisposable
         return loaded;
     }
 
-    /// <summary>The kernels that score this many clusters and dimensions.</summary>
-    public TileKernels Tiles(int clusters, int dimensions)
+    /// <summary>The kernels that score in tiles of a shape.</summary>
+    public TileKernels Tiles(TileShape shape)
     {
-        TileShape shape = _found.Tile is { } only && TileKernels.Holds(only, dimensions) ? only : Tuning.Shape(clusters, dimensions);
         if (!_tiles.TryGetValue(shape, out TileKernels? kernels))
             _tiles[shape] = kernels = Compile(() => TileKernels.Load(Accelerator, shape));
         return kernels;
