@@ -42,7 +42,6 @@ internal sealed class LloydStep : IStep, IBatchedIterations
     /// <summary>A step with kernels that were chosen elsewhere. Under the device's gate.</summary>
     public LloydStep(IDeviceRows rows, string algorithm, int clusters, Choice choice, bool mayKeepBounds = true)
     {
-        _choice = choice;
         _rows = rows;
         _device = rows.GpuDevice;
         _clusters = clusters;
@@ -52,10 +51,15 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         DeviceMemory.Needs withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         if (choice.Scores != Scores.Float32 && !_device.Fits(hasBounds && !_isAuto ? withBounds : needs))
         {
-            choice = choice with { Scores = Scores.Float32 };
+            choice = choice with
+            {
+                Scores = Scores.Float32,
+                Reason = choice.Reason + (choice.Reason.Length > 0 ? ", but " : "") + "scores in float32, because the device has no room for rows rounded for tensor cores",
+            };
             needs = Needs(rows, clusters, choice);
             withBounds = RowBounds.Needs(needs, rows.Rows, clusters);
         }
+        _choice = choice;
         if (_isAuto && (!mayKeepBounds || !_device.Fits(withBounds)))
         {
             hasBounds = false;
@@ -98,7 +102,8 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         get
         {
             string auto = !_isAuto ? "" : (_reason ?? $"auto: {_bounds!.Experience}") + (_scorer.Experience.Length > 0 ? "; " + _scorer.Experience : "");
-            return auto.Length == 0 && _choice.Reason.Length == 0 ? null : auto + (auto.Length > 0 && _choice.Reason.Length > 0 ? "; " : "") + _choice.Reason;
+            // What was asked for by name has a reason only where it was tuned.
+            return auto.Length == 0 && (_choice.Reason.Length == 0 || !_rows.Tune) ? null : auto + (auto.Length > 0 && _choice.Reason.Length > 0 ? "; " : "") + _choice.Reason;
         }
     }
 
