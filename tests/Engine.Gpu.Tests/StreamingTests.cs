@@ -66,9 +66,6 @@ public sealed class StreamingTests
     [InlineData("blobs", true)]
     [InlineData("weights", true)]
     [InlineData("empty-clusters", true)]
-    [InlineData("one-cluster", true)]
-    [InlineData("offset-1e5", true)]
-    [InlineData("beyond-one-block", true)]
     [InlineData("one-cluster", false)]
     public void A_device_that_is_too_small_streams(string name, bool onPocl)
     {
