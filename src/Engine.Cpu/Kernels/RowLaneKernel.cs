@@ -285,31 +285,6 @@ internal static unsafe class RowLaneKernel
         public BestOf<TVector, TLanes> Consider(TVector score, TVector cluster) => new(
             TLanes.Min(best, score), TLanes.Min(second, TLanes.Max(best, score)), TLanes.WhereLess(score, best, cluster, index));
     }
-
-    private interface IDimensions
-    {
-        static abstract int Count { get; }
-    }
-
-    private readonly struct One : IDimensions
-    {
-        public static int Count => 1;
-    }
-
-    private readonly struct Two : IDimensions
-    {
-        public static int Count => 2;
-    }
-
-    private readonly struct Three : IDimensions
-    {
-        public static int Count => 3;
-    }
-
-    private readonly struct Four : IDimensions
-    {
-        public static int Count => 4;
-    }
 }
 
 /// <summary>Where the record of a position is.</summary>

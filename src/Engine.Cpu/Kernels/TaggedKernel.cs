@@ -288,36 +288,6 @@ internal static unsafe class TaggedKernel
         public TaggedTwo<TVector, TLanes> Consider(TVector score) => new(
             TLanes.Min(best, score), TLanes.Min(second, TLanes.Max(best, score)));
     }
-
-    private interface IDimensions
-    {
-        static abstract int Count { get; }
-    }
-
-    private readonly struct One : IDimensions
-    {
-        public static int Count => 1;
-    }
-
-    private readonly struct Two : IDimensions
-    {
-        public static int Count => 2;
-    }
-
-    private readonly struct Three : IDimensions
-    {
-        public static int Count => 3;
-    }
-
-    private readonly struct Four : IDimensions
-    {
-        public static int Count => 4;
-    }
-
-    private readonly struct Eight : IDimensions
-    {
-        public static int Count => 8;
-    }
 }
 
 /// <summary>The term of a row that <see cref="TaggedKernel"/> adds to its scores, and by how much that and the tags can be off.</summary>

@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using KMeansFast.Gpu.Ptx;
+using static KMeansFast.Gpu.Ptx.PtxArgument;
 
 namespace KMeansFast.Gpu;
 
@@ -131,8 +132,6 @@ internal sealed class DeviceIterations
         _stream.Synchronize();
         return new CentroidSet(_hostCentroids, _clusters, _rows.Points.Dimensions);
     }
-
-    private static ulong Address<T>(ArrayView<T> view) where T : unmanaged => (ulong)view.LoadEffectiveAddressAsPtr();
 
     /// <summary>The parts of the step whose iterations these are.</summary>
     internal sealed record Parts(RowState State, IScorer Scorer, IBatchScorer Batched, DeviceResolver Resolver, DeviceReduction Reduction, RowBounds? Bounds);

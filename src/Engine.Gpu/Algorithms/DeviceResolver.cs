@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using KMeansFast.Gpu.Ptx;
+using static KMeansFast.Gpu.Ptx.PtxArgument;
 
 namespace KMeansFast.Gpu;
 
@@ -67,6 +68,4 @@ internal sealed class DeviceResolver
         _stream.Synchronize();
         return _hostDistances[0];
     }
-
-    private static ulong Address<T>(ArrayView<T> view) where T : unmanaged => (ulong)view.LoadEffectiveAddressAsPtr();
 }

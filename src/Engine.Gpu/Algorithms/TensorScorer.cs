@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using KMeansFast.Gpu.Ptx;
+using static KMeansFast.Gpu.Ptx.PtxArgument;
 
 namespace KMeansFast.Gpu;
 
@@ -210,10 +211,6 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
 
     private static int PaddedClusters(TensorShape shape, int clusters) => checked((clusters + shape.Columns - 1) / shape.Columns * shape.Columns);
 
-    private static ulong Address<T>(ArrayView<T> view) where T : unmanaged => (ulong)view.LoadEffectiveAddressAsPtr();
-
-    private static ulong Bits(float value) => BitConverter.SingleToUInt32Bits(value);
-
     private void Prepare(ScoreFrame frame, CentroidSet centroids, double ceiling)
     {
         if (_rounded is not { } rounded)
@@ -243,6 +240,9 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
         private readonly ArrayView<byte> _centroids;
         private readonly ArrayView<float> _negative;
         private readonly IPtxKernel _rounding;
+        private IPtxKernel? _bestOfAll;
+        private IPtxKernel? _bestOfListed;
+        private IPtxKernel? _candidates;
         private float _scale; // of the rows; 0 before any have been rounded
 
         public Rounded(TensorScorer owner, TensorElement element, TensorShape shape)
@@ -294,7 +294,11 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
         public void LaunchBestTwo(bool isListed, ulong count, ulong list, ulong ended)
         {
             int tiles = ((_owner._rows.Rows - 1) / _shape.Rows) + 1;
-            Device.Load(TensorKernels.BestTwo(_shape, isListed)).Launch(
+            // A kernel's text is long: it is written once for each step, not for each launch.
+            IPtxKernel kernel = isListed
+                ? _bestOfListed ??= Device.Load(TensorKernels.BestTwo(_shape, listed: true))
+                : _bestOfAll ??= Device.Load(TensorKernels.BestTwo(_shape, listed: false));
+            kernel.Launch(
                 _owner._stream, isListed ? Math.Min(tiles, WalkingGroups) : tiles, Address(_rows), count, list, Address(_centroids), Address(_negative), Tiles,
                 Address(_owner._best), Address(_owner._second), Address(_owner._nearest), ended);
         }
@@ -302,7 +306,8 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
         public void LaunchCandidates(RowState state, int first, int count, CandidateLists lists)
         {
             int tiles = ((count - 1) / _shape.Rows) + 1;
-            Device.Load(TensorKernels.Candidates(_shape)).Launch(
+            _candidates ??= Device.Load(TensorKernels.Candidates(_shape));
+            _candidates.Launch(
                 _owner._stream, Math.Min(tiles, WalkingGroups), Address(_rows), Address(state.Counters.SubView(Counter.Uncertain, 1)),
                 Address(state.Uncertain.SubView(first, count)), Address(_centroids), Address(_negative), Tiles, Bits(RoundingKernel.Down * RoundingKernel.Down),
                 Address(lists.Counts), Address(lists.Candidates), (uint)count, (uint)first);

@@ -1,6 +1,7 @@
 using ILGPU;
 using ILGPU.Runtime;
 using KMeansFast.Gpu.Ptx;
+using static KMeansFast.Gpu.Ptx.PtxArgument;
 
 namespace KMeansFast.Gpu;
 
@@ -25,7 +26,7 @@ internal sealed class PtxCanonicalRows(IPtxLoader loader) : ICanonicalRows
 
     public void Compute(AcceleratorStream stream, ArrayView<float> points, int rows, int dimensions, ArrayView<float> centres, int count, ArrayView<double> distances)
     {
-        ulong from = AddressOf(points);
+        ulong from = Address(points);
         for (int t = 0; t < count; t += CanonicalKernels.MostCentres)
         {
             int some = Math.Min(CanonicalKernels.MostCentres, count - t);
@@ -33,8 +34,8 @@ internal sealed class PtxCanonicalRows(IPtxLoader loader) : ICanonicalRows
             int perGroup = CanonicalKernels.RowsOfGroup(some);
             kernel.Launch(
                 stream, ((rows - 1) / perGroup) + 1, from, (uint)rows, (uint)dimensions,
-                AddressOf(centres.SubView((long)t * dimensions, (long)some * dimensions)),
-                AddressOf(distances.SubView((long)t * rows, (long)some * rows)), (uint)rows);
+                Address(centres.SubView((long)t * dimensions, (long)some * dimensions)),
+                Address(distances.SubView((long)t * rows, (long)some * rows)), (uint)rows);
         }
     }
 
@@ -43,6 +44,4 @@ internal sealed class PtxCanonicalRows(IPtxLoader loader) : ICanonicalRows
         foreach (IPtxKernel? kernel in _kernels)
             kernel?.Dispose();
     }
-
-    private static unsafe ulong AddressOf<T>(ArrayView<T> view) where T : unmanaged => (ulong)view.LoadEffectiveAddressAsPtr();
 }
