@@ -19,6 +19,8 @@ internal static unsafe partial class Pocl
     private const string Announced = "__opencl_c_read_write_images __opencl_c_int64 ";
     private const string Patched = "__opencl_c_generic_address_space ";
 
+    private const int MostCopies = 3;
+
     private static readonly Lazy<string?> Preparation = new(Prepare);
 
     /// <summary>Why PoCL cannot be used; null where it can. The first use sets it up, which has to happen before anything loads OpenCL.</summary>
@@ -43,11 +45,26 @@ internal static unsafe partial class Pocl
         Assert.SkipWhen(missing is not null, missing ?? "");
     }
 
+    // One for each copy of the device: kernels take a second or two each to compile, and are kept with the accelerator that they were compiled for.
+    private static readonly Lazy<FoundDevices> Opened = new(static () =>
+    {
+        FoundDevices found = Find();
+        return found.Devices.Count == 0 ? found : new FoundDevices(null, [.. Enumerable.Range(0, MostCopies).Select(_ => Last(found))], found.Missing);
+
+        static FoundDevice Last(FoundDevices found) =>
+            found.Devices[0] with { Lasting = new LastingAccelerator(found.Devices[0].Device.CreateAccelerator(found.Context!)) };
+    });
+
     /// <summary>The OpenCL backend, on PoCL where that can be used; without any device, and with the reason, where it cannot.</summary>
+    /// <remarks>
+    /// All share the accelerators, and so the kernels compiled for them; there are as many as <paramref name="copies"/>, as a machine with several devices has
+    /// them. Tests of opening and closing devices are <paramref name="apart"/>: theirs are their own.
+    /// </remarks>
     public static GpuBackend Backend(
-        TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1) => new(
+        TileShape? tile = null, bool reduceOnHost = false, long? memoryLimit = null, Func<Accelerator, ICanonicalRows>? canonical = null, int streamedRows = 0, int copies = 1,
+        bool apart = false) => new(
         "opencl", DeviceKind.Gpu, "OpenCL on PoCL",
-        () => Repeat(Find(), copies))
+        () => apart ? Find() : Lasting(copies))
         {
             Tile = tile,
             ReduceOnHost = reduceOnHost,
@@ -56,11 +73,10 @@ internal static unsafe partial class Pocl
             CanonicalRows = canonical,
         };
 
-    // The first device several times, as a machine with several has them.
-    private static FoundDevices Repeat(FoundDevices found, int copies) =>
-        copies == 1 || found.Devices.Count == 0 ? found : found with { Devices = [.. Enumerable.Repeat(found.Devices[0], copies)] };
+    /// <summary>The devices whose accelerators all tests share.</summary>
+    public static FoundDevices Lasting(int copies) => Opened.Value with { Devices = [.. Opened.Value.Devices.Take(copies)] };
 
-    /// <summary>The devices of <see cref="Backend"/>.</summary>
+    /// <summary>The devices of PoCL, on a context of their own.</summary>
     public static FoundDevices Find() => Missing is null ? OpenClDevices.Find(AnnounceGenericAddressSpace) : FoundDevices.None(Missing);
 
     /// <summary>

@@ -161,7 +161,7 @@ public sealed class StreamingTests
     public void Disposal_in_any_order(string order)
     {
         TestCase testCase = TestCases.Find("one-dimension");
-        foreach (GpuBackend backend in (GpuBackend[])[OnIlgpuCpu(streamedRows: 150), OnPocl(streamedRows: 40)])
+        foreach (GpuBackend backend in (GpuBackend[])[OnIlgpuCpu(streamedRows: 150), Pocl.Backend(TileShape.Small, streamedRows: 40, apart: true)])
         {
             if (!backend.Probe().IsAvailable)
                 continue;

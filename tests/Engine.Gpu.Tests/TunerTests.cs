@@ -272,7 +272,7 @@ public sealed class TunerTests : IDisposable
         TileShape[] shapes = [.. Enum.GetValues<TileShape>().Where(static s => s != TileShape.Small)];
         var timed = new HashSet<TileShape>();
         TileShape winner = default;
-        using GpuBackend backend = new("opencl", DeviceKind.Gpu, "OpenCL on PoCL", Pocl.Find)
+        using GpuBackend backend = new("opencl", DeviceKind.Gpu, "OpenCL on PoCL", () => Pocl.Lasting(copies: 1))
         {
             TuneFolder = _folder,
             TuneTimer = (c, _) =>

@@ -47,6 +47,9 @@ internal sealed record FoundDevice(Device Device, BackendDevice Description, Til
     /// <summary>What times candidates.</summary>
     public TuneTimer TuneTimer { get; init; } = Tuner.ByStopwatch;
 
+    /// <summary>An accelerator that is open and stays open, instead of one for each backend: for tests.</summary>
+    public LastingAccelerator? Lasting { get; init; }
+
     /// <summary>Which kernels run on such a device, and what is left to the host: a line for each, for people.</summary>
     public static IReadOnlyList<string> Kernels(string tiles, bool takesPtx, bool reduces) =>
     [

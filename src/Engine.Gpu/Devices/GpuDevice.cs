@@ -26,16 +26,18 @@ internal sealed class GpuDevice : IDisposable
     private Tuner? _tuner;
     private bool _disposed;
 
-    private GpuDevice(FoundDevice found, Accelerator accelerator)
+    /// <summary>See <see cref="Open"/>.</summary>
+    internal GpuDevice(FoundDevice found, Accelerator accelerator, Lock gate)
     {
         _found = found;
         Accelerator = accelerator;
+        Gate = gate;
         Ptx = found.PtxLoader?.Invoke(accelerator);
         CanonicalRows = found.CanonicalRows?.Invoke(accelerator) ?? (Ptx is null ? null : new PtxCanonicalRows(Ptx));
     }
 
     /// <summary>Serialises the work of all threads on this device.</summary>
-    public Lock Gate { get; } = new();
+    public Lock Gate { get; }
 
     public Accelerator Accelerator { get; }
 
@@ -116,6 +118,8 @@ internal sealed class GpuDevice : IDisposable
     /// <exception cref="BackendUnavailableException">The driver refuses.</exception>
     public static GpuDevice Open(Context context, FoundDevice found)
     {
+        if (found.Lasting is { } lasting)
+            return lasting.Open(found);
         Accelerator? accelerator = null;
         try
         {
@@ -123,7 +127,7 @@ internal sealed class GpuDevice : IDisposable
             accelerator = found.Device is CPUDevice cpu
                 ? cpu.CreateCPUAccelerator(context, CPUAcceleratorMode.Parallel)
                 : found.Device.CreateAccelerator(context);
-            return new GpuDevice(found, accelerator);
+            return new GpuDevice(found, accelerator, new Lock());
         }
         catch (Exception e) when (e is not BackendUnavailableException)
         {
@@ -231,7 +235,8 @@ internal sealed class GpuDevice : IDisposable
             _resolve?.Dispose();
             foreach (IPtxKernel kernel in _loaded.Values)
                 kernel.Dispose();
-            Accelerator.Dispose();
+            if (_found.Lasting is null)
+                Accelerator.Dispose();
         }
     }
 
