@@ -7,7 +7,7 @@ public sealed class AdaptiveTests
 {
     [Theory]
     [InlineData(20_000, 128, 200)] // a projection
-    [InlineData(20_000, 40, 300)]  // few dimensions
+    [InlineData(8_000, 40, 150)]  // few dimensions
     public void Bounds_take_over_where_clusters_are_clear(int rows, int d, int k)
     {
         float[] values = Generate.Blobs(11, rows, d, k);
@@ -24,7 +24,7 @@ public sealed class AdaptiveTests
     public void Lloyd_stays_where_bounds_rule_out_nothing()
     {
         // Every centroid is about as far from every row.
-        const int rows = 40_000, d = 100, k = 100;
+        const int rows = 10_000, d = 100, k = 100;
         float[] values = Generate.Uniform(3, rows * d, 0, 1);
         KMeansResult auto = Fit(values, rows, d, k, "auto", out _, maxIterations: 3);
         AssertSame(Fit(values, rows, d, k, "lloyd", out _, maxIterations: 3), auto);
@@ -35,10 +35,10 @@ public sealed class AdaptiveTests
     [Fact]
     public void Bounds_give_up_where_they_stop_paying_and_are_tried_again()
     {
-        const int rows = 20_000, d = 100, k = 200;
+        const int rows = 8_000, d = 100, k = 100;
         float[] values = Generate.Blobs(5, rows, d, k);
         var points = PointSet.FromRows(values, rows, d);
-        CentroidSet clear = CentroidSet.FromRows(points, [.. Enumerable.Range(0, k).Select(j => j * 90)]);
+        CentroidSet clear = CentroidSet.FromRows(points, [.. Enumerable.Range(0, k).Select(j => j * 70)]);
         using var cpu = new CpuBackend();
         using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions());
         using IStep auto = loaded.Open("auto", k);
@@ -93,7 +93,7 @@ public sealed class AdaptiveTests
     [Fact]
     public void The_choice_is_the_same_for_any_number_of_threads()
     {
-        const int rows = 20_000, d = 100, k = 200;
+        const int rows = 8_000, d = 100, k = 100;
         float[] values = Generate.Blobs(7, rows, d, 40, spread: 2);
         using var kmeans = new KMeans(new CpuBackend());
         string[] reasons = [.. new[] { 1, 2, 3, 7 }.Select(threads => kmeans.Fit(values, rows, d, new KMeansOptions

@@ -150,18 +150,22 @@ public sealed class StreamingTests
         VerifyingStep Verified(int clusters) => new(loaded.Open("lloyd", clusters), testCase.Points, Verification.Full, seed: 1, run: 0, threads: 1);
     }
 
-    /// <summary>As for resident points: every order, each twice; the copy on its way to the device must not outlive what it copies to.</summary>
+    /// <summary>
+    /// As for resident points: every order, each twice; the copy on its way to the device must not outlive what it copies to. On PoCL, which compiles for each
+    /// accelerator anew, the orders in which each of the three goes first; resident points go in all orders there.
+    /// </summary>
     [Theory]
-    [InlineData("bps")]
-    [InlineData("bsp")]
-    [InlineData("pbs")]
-    [InlineData("psb")]
-    [InlineData("sbp")]
-    [InlineData("spb")]
-    public void Disposal_in_any_order(string order)
+    [InlineData("bps", true)]
+    [InlineData("bsp", false)]
+    [InlineData("pbs", false)]
+    [InlineData("psb", true)]
+    [InlineData("sbp", true)]
+    [InlineData("spb", false)]
+    public void Disposal_in_any_order(string order, bool onPocl)
     {
         TestCase testCase = TestCases.Find("one-dimension");
-        foreach (GpuBackend backend in (GpuBackend[])[OnIlgpuCpu(streamedRows: 150), Pocl.Backend(TileShape.Small, streamedRows: 40, apart: true)])
+        GpuBackend[] backends = onPocl ? [OnIlgpuCpu(streamedRows: 150), Pocl.Backend(TileShape.Small, streamedRows: 40, apart: true)] : [OnIlgpuCpu(streamedRows: 150)];
+        foreach (GpuBackend backend in backends)
         {
             if (!backend.Probe().IsAvailable)
                 continue;
