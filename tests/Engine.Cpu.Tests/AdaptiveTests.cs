@@ -7,7 +7,7 @@ public sealed class AdaptiveTests
 {
     [Theory]
     [InlineData(20_000, 128, 200)] // a projection
-    [InlineData(8_000, 40, 150)]  // few dimensions
+    [InlineData(8_000, 40, 150)]   // few dimensions
     public void Bounds_take_over_where_clusters_are_clear(int rows, int d, int k)
     {
         float[] values = Generate.Blobs(11, rows, d, k);
