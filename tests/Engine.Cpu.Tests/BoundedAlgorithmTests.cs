@@ -9,15 +9,6 @@ public sealed class BoundedAlgorithmTests
 {
     private static readonly int[] ThreadCounts = [1, 2, 3, 7];
 
-    public static TheoryData<string> Algorithms
-    {
-        get
-        {
-            using var cpu = new CpuBackend();
-            return [.. cpu.Algorithms.Select(static a => a.Name), AlgorithmCatalog.Auto];
-        }
-    }
-
     /// <summary>Algorithms that skip distances.</summary>
     public static TheoryData<string> Pruning
     {
@@ -29,12 +20,10 @@ public sealed class BoundedAlgorithmTests
     }
 
     /// <summary>Few dimensions and clusters, and many.</summary>
-    public static TheoryData<string, bool> AlgorithmsInFewAndMany =>
-        [.. from row in Algorithms from many in new[] { false, true } select (row.Data, many)];
-
     [Theory]
-    [MemberData(nameof(AlgorithmsInFewAndMany))]
-    public void Adversarial_data_have_the_labels_of_the_reference_until_they_converge(string algorithm, bool many)
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Adversarial_data_have_the_labels_of_the_reference_until_they_converge(bool many)
     {
         using var cpu = new CpuBackend();
         (Gen<int> dimensions, Gen<int> clusters, int leastRows) = many ? (Gen.Int[25, 230], Gen.Int[15, 70], 150) : (Gen.Int[1, 20], Gen.Int[1, 24], 300);
@@ -44,22 +33,28 @@ public sealed class BoundedAlgorithmTests
             {
                 int rows = leastRows + (seed % (many ? 200 : 400));
                 float[] values = Data(kind, seed, ref rows, d);
-                Follow(cpu, algorithm, PointSet.FromRows(values, rows, d), Math.Min(k, rows), ThreadCounts[threads], seed);
+                var walk = new ReferenceWalk(PointSet.FromRows(values, rows, d), Math.Min(k, rows), seed);
+                // Each algorithm with the next number of threads.
+                ForEachAlgorithm(cpu, algorithm => walk.AssertFollowed(cpu, algorithm, ThreadCounts[threads++ % ThreadCounts.Length]));
             },
             iter: Vector128.IsHardwareAccelerated ? withVectors : without, threads: 1);
     }
 
     [Theory]
-    [MemberData(nameof(Algorithms))]
-    public void Rows_of_many_chunks_have_the_labels_of_the_reference(string algorithm)
+    [InlineData(30_011, 2, 23)]
+    [InlineData(26_001, 5, 40)]
+    [InlineData(6_003, 16, 90)]
+    [InlineData(15_500, 3, 200)]
+    public void Rows_of_many_chunks_have_the_labels_of_the_reference(int rows, int d, int k)
     {
         using var cpu = new CpuBackend();
-        foreach ((int rows, int d, int k) in new[] { (30_011, 2, 23), (26_001, 5, 40), (6_003, 16, 90), (15_500, 3, 200) })
+        var walk = new ReferenceWalk(PointSet.FromRows(Generate.Blobs(rows, rows, d, 17, spread: 2), rows, d), k, seed: 3, assignments: 8);
+        ForEachAlgorithm(cpu, algorithm =>
         {
             // Without vectors every distance takes as long as eight.
             foreach (int threads in Vector128.IsHardwareAccelerated ? ThreadCounts : [2])
-                Follow(cpu, algorithm, PointSet.FromRows(Generate.Blobs(rows + threads, rows, d, 17, spread: 2), rows, d), k, threads, seed: 3, steps: 8);
-        }
+                walk.AssertFollowed(cpu, algorithm, threads);
+        });
     }
 
     /// <summary>From the second half of a run on blobs on, most rows stay by their bounds alone.</summary>
@@ -106,50 +101,9 @@ public sealed class BoundedAlgorithmTests
         Assert.True(double.IsNaN(again.InertiaEstimate));
     }
 
-    // Labels, moved rows and sums after every assignment: on the way to convergence, then to centroids from elsewhere and back.
-    private static void Follow(CpuBackend cpu, string algorithm, PointSet points, int k, int threads, int seed, int steps = 40)
-    {
-        Random random = Generate.Source(seed);
-        using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions { Threads = threads });
-        using IStep step = new VerifyingStep(loaded.Open(algorithm, k), points, Verification.Full, seed: 0, run: 0, threads);
-        var sums = new ClusterSums(k, points.Statistics.Grid);
-        CentroidSet centroids = Start();
-        CentroidSet next = centroids.Copy();
-        for (int t = 0; t < steps; t++)
-        {
-            AssignReport report = step.Assign(centroids);
-            if (t % 7 != 5)
-                step.Reduce(sums);
-            sums.Means(centroids, next);
-            (centroids, next) = (next, centroids);
-            if (t % 11 == 10 || (report.Moved == 0 && t > 0))
-                centroids = random.Next(3) == 0 ? Jump(centroids) : Nudge(centroids);
-        }
-
-        CentroidSet Start() => CentroidSet.FromRows(points, [.. Enumerable.Range(0, k).Select(_ => random.Next(points.Rows))]);
-
-        // One centroid a little, as the end of a run does.
-        CentroidSet Nudge(CentroidSet from)
-        {
-            float[] values = [.. from.Values];
-            int j = random.Next(k);
-            ReadOnlySpan<float> row = points[random.Next(points.Rows)];
-            for (int l = 0; l < row.Length; l++)
-                values[(j * row.Length) + l] += (row[l] - values[(j * row.Length) + l]) / 64;
-            return new CentroidSet(values, k, from.Dimensions);
-        }
-
-        // Anywhere, now and then so far that the frame changes.
-        CentroidSet Jump(CentroidSet from)
-        {
-            CentroidSet start = Start();
-            if (random.Next(2) == 0)
-                return start;
-            float[] values = [.. from.Values];
-            values[random.Next(values.Length)] *= 1000;
-            return new CentroidSet(Array.ConvertAll(values, static v => float.IsFinite(v) ? v : float.MaxValue), k, from.Dimensions);
-        }
-    }
+    // Every algorithm is to be heard, whatever happened to the one before.
+    private static void ForEachAlgorithm(CpuBackend cpu, Action<string> body) =>
+        Assert.Multiple([.. cpu.Algorithms.Select(static a => a.Name).Append(AlgorithmCatalog.Auto).Select(name => (Action)(() => body(name)))]);
 
     private static float[] Data(int kind, int seed, ref int rows, int d)
     {
