@@ -6,8 +6,8 @@ namespace KMeansFast.Cpu.Tests;
 public sealed class AdaptiveTests
 {
     [Theory]
-    [InlineData(20_000, 128, 200)] // a projection
-    [InlineData(8_000, 40, 150)]   // few dimensions
+    [InlineData(10_000, 100, 100)] // a projection
+    [InlineData(6_000, 40, 100)]   // few dimensions
     public void Bounds_take_over_where_clusters_are_clear(int rows, int d, int k)
     {
         float[] values = Generate.Blobs(11, rows, d, k);
@@ -35,10 +35,10 @@ public sealed class AdaptiveTests
     [Fact]
     public void Bounds_give_up_where_they_stop_paying_and_are_tried_again()
     {
-        const int rows = 8_000, d = 100, k = 100;
+        const int rows = 4_000, d = 100, k = 100;
         float[] values = Generate.Blobs(5, rows, d, k);
         var points = PointSet.FromRows(values, rows, d);
-        CentroidSet clear = CentroidSet.FromRows(points, [.. Enumerable.Range(0, k).Select(j => j * 70)]);
+        CentroidSet clear = CentroidSet.FromRows(points, [.. Enumerable.Range(0, k).Select(j => j * 35)]);
         using var cpu = new CpuBackend();
         using ILoadedPoints loaded = cpu.Load(points, new ExecutionOptions());
         using IStep auto = loaded.Open("auto", k);

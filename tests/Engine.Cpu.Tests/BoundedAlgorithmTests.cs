@@ -64,7 +64,7 @@ public sealed class BoundedAlgorithmTests
     {
         foreach ((int d, int k) in new[] { (2, 50), (6, 100), (16, 64) })
         {
-            const int rows = 30_000;
+            const int rows = 8_000;
             using var kmeans = new KMeans(new CpuBackend());
             var reports = new List<IterationReport>();
             kmeans.Fit(Generate.Blobs(d, rows, d, 80, spread: 2), rows, d, new KMeansOptions

@@ -34,7 +34,7 @@ public sealed class CpuBackendTests
     public void Int16_scores_are_given_up_where_they_say_too_little_and_tried_again()
     {
         // All centroids all but coincide, so that many are within the bound of int16 scores and few within that of float32.
-        const int rows = 2000, d = 130, k = 100;
+        const int rows = 800, d = 130, k = 100;
         float[] values = Generate.Uniform(8, rows * d, -1, 1);
         float[] near = Generate.Uniform(9, k * d, -2e-5, 2e-5);
         var points = PointSet.FromRows(values, rows, d);

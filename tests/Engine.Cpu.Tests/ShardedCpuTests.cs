@@ -13,10 +13,14 @@ public sealed class ShardedCpuTests
     [MemberData(nameof(Cases))]
     public void Shards_of_every_algorithm_have_the_bits_of_the_whole(string name)
     {
-        // How many shards there are is nothing to an algorithm: one takes every number.
-        ShardingCheck.AssertSameForEveryNumberOfShards(Cpu, name, Cpu.Algorithms[0].Name);
+        // How many shards there are, and whether they run in turn, is nothing to an algorithm: one takes every number, and the scalar reference
+        // every number both ways. Each of the others takes three at the same time.
+        string first = Cpu.Algorithms[0].Name;
+        ShardingCheck.AssertSame(Cpu, name, first, shards: 3, concurrently: false);
+        for (int shards = 1; shards <= 5; shards++)
+            ShardingCheck.AssertSame(Cpu, name, first, shards, concurrently: true);
         foreach (string algorithm in Cpu.Algorithms.Skip(1).Select(static a => a.Name).Append(AlgorithmCatalog.Auto))
-            ShardingCheck.AssertSame(Cpu, name, algorithm, 3);
+            ShardingCheck.AssertSame(Cpu, name, algorithm, shards: 3, concurrently: true);
     }
 
     [Fact]

@@ -43,6 +43,9 @@ public abstract class BackendConformance
     /// <summary>Further cases to leave out, with <see cref="MaxRows"/> and <see cref="MaxWork"/> already applied.</summary>
     protected virtual bool Affords(TestCase testCase) => true;
 
+    /// <summary>Whether an algorithm is tested here: all are, unless another class tests the very same.</summary>
+    protected virtual bool Tests(string algorithm) => true;
+
     /// <summary>The numbers of threads that must all give the same bits.</summary>
     protected virtual IReadOnlyList<int> ThreadCounts => [1, 2, 3, 7];
 
@@ -371,6 +374,8 @@ public abstract class BackendConformance
         var failures = new List<string>();
         // Where there is a choice, the backend's own is tested as well.
         string[] names = [.. Backend.Algorithms.Select(static a => a.Name), .. Backend.Algorithms.Count > 1 ? [AlgorithmCatalog.Auto] : (string[])[]];
+        names = [.. names.Where(Tests)];
+        Assert.NotEmpty(names);
         foreach (string algorithm in names)
         {
             try
