@@ -19,7 +19,8 @@ internal static class KernelTimes
         {
             var rows = new Rows(device, points, memory, stream);
             var state = new RowState(points.Rows, memory, stream);
-            var scorer = IScorer.For(rows, shape.Clusters, memory, stream, Choice.For(rows, shape.Clusters));
+            // Without sums, so that scoring and the update are times of their own, also where a step does both in one kernel.
+            var scorer = IScorer.For(rows, shape.Clusters, memory, stream, Choice.For(rows, shape.Clusters), sums: null);
             var resolver = new Resolver(rows, shape.Clusters, memory, stream);
             var reduction = device.ReducesOnDevice ? new DeviceReduction(rows, shape.Clusters, memory, stream) : null;
             int listed = Math.Min(points.Rows, Tuning.ResolveBatch);
@@ -43,7 +44,7 @@ internal static class KernelTimes
                 int uncertain = state.ReadCounts()[Counter.Uncertain];
                 Time("resolve by the host", () => resolver.Resolve(scorer, state, uncertain, centroids));
                 if (reduction is not null)
-                    Time(i <= 0 ? "update: every row moved" : "update: no row moved", () => reduction.Follow(state));
+                    Time(i <= 0 ? "update: every row moved" : "update: no row moved", () => reduction.Follow(state, onlyResolved: false));
                 if (reduction is not null && scorer.Batched is { } batched && device.Ptx is not null)
                     after.Update(reduction, batched, state, Time);
             }

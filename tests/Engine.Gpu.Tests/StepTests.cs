@@ -152,7 +152,14 @@ public sealed class StepTests
         PointSet points = PointSet.FromRows(values, rows, dimensions);
         float[] centres = Generate.Fill(clusters * dimensions, i => i / dimensions * 100);
         using ILoadedPoints loaded = backend.Load(points, new ExecutionOptions());
-        using IStep step = new VerifyingStep(loaded.Open("lloyd", clusters), points, Verification.Full, seed: 1, run: 0, threads: 0);
+        GpuDevice device = ((PlacedPoints)loaded).GpuDevice;
+        using var all = new Shard(device, points, 0, rows);
+        all.Arrive();
+        LloydStep lloyd;
+        lock (device.Gate)
+            lloyd = new LloydStep(all, "lloyd", clusters);
+        Assert.Equal(dimensions != 40, lloyd.SumsInPass);
+        using IStep step = new VerifyingStep(lloyd, points, Verification.Full, seed: 1, run: 0, threads: 0);
         var sums = new ClusterSums(clusters, points.Statistics.Grid);
         for (int t = 0; t < 3; t++)
         {

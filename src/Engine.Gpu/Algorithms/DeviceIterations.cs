@@ -88,7 +88,7 @@ internal sealed class DeviceIterations
         RowState state = _parts.State;
         _parts.Scorer.Score(state, _parts.Bounds);
         _parts.Resolver.Enqueue(_parts.Scorer, state, centroids);
-        _parts.Reduction.Follow(state);
+        _parts.Reduction.Follow(state, _parts.Scorer.Sums);
     }
 
     private void Update(ArrayView<float> current, ArrayView<float> next, double shiftLimit, double squaredCeiling)

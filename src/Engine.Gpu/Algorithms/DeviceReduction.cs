@@ -39,19 +39,32 @@ internal sealed class DeviceReduction : IReduction
     public static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, int clusters, int dimensions) =>
         needs.With<double>(dimensions).With<long>(Integers(clusters, dimensions));
 
-    /// <summary>O(n + moved · d).</summary>
-    public void Follow(RowState state)
+    /// <summary>The integers of the sums' change.</summary>
+    public long Length => _delta.Length;
+
+    /// <summary>O(n + moved · d), or O(in doubt · d).</summary>
+    public void Follow(RowState state, bool onlyResolved)
     {
-        PointSet points = _rows.Points;
         GpuDevice device = _rows.GpuDevice;
-        // Weight and count are two more dimensions. A group's parts of a strip are whole numbers of rows.
-        int laneBits = BitOperations.Log2(Math.Min((uint)device.GroupSize, BitOperations.RoundUpToPowerOf2((uint)points.Dimensions + 2)));
-        laneBits = Math.Max(laneBits, BitOperations.Log2((uint)device.GroupSize) - BitOperations.Log2((uint)Tuning.StripRows));
         (Action<AcceleratorStream, KernelConfig, UpdateArguments> kernel, bool isShared) = device.Update(_delta.Length);
         long strips = ((long)_rows.Rows + Tuning.StripRows - 1) / Tuning.StripRows;
-        // Groups with sums of their own add them to the change once: the fewer groups, the better.
-        long groups = Math.Min(strips, isShared ? (long)device.Multiprocessors * Tuning.WalkingGroups : Tuning.MostGroups);
-        kernel(_stream, new KernelConfig((int)groups, device.GroupSize), new UpdateArguments
+        // Groups with sums of their own add them to the change once: the fewer groups, the better. How many rows were in doubt only the device knows.
+        long groups = Math.Min(strips, isShared || onlyResolved ? (long)device.Multiprocessors * Tuning.WalkingGroups : Tuning.MostGroups);
+        kernel(_stream, new KernelConfig((int)groups, device.GroupSize), Arguments(state, device.GroupSize, Tuning.StripRows, onlyResolved));
+    }
+
+    /// <summary>What a kernel needs that sums.</summary>
+    /// <param name="state">Labels, and the list of rows that were in doubt.</param>
+    /// <param name="threads">Threads of a group: a power of two.</param>
+    /// <param name="strip">Rows that a group walks down at a time: a power of two.</param>
+    /// <param name="onlyResolved">Whether only the rows on the list matter.</param>
+    public UpdateArguments Arguments(RowState state, int threads, int strip, bool onlyResolved)
+    {
+        PointSet points = _rows.Points;
+        // Weight and count are two more dimensions. A group's parts of a strip are whole numbers of rows.
+        int laneBits = BitOperations.Log2(Math.Min((uint)threads, BitOperations.RoundUpToPowerOf2((uint)points.Dimensions + 2)));
+        laneBits = Math.Max(laneBits, BitOperations.Log2((uint)threads) - BitOperations.Log2((uint)strip));
+        return new UpdateArguments
         {
             Points = _rows.Values,
             Weights = _rows.Weights,
@@ -59,13 +72,16 @@ internal sealed class DeviceReduction : IReduction
             Summed = _summed,
             GridScale = _gridScale,
             Delta = _delta,
+            Uncertain = state.Uncertain,
+            Counters = state.Counters,
             WeightScale = points.Statistics.Grid.WeightScale,
             Weighted = points.IsWeighted ? 1 : 0,
+            Listed = onlyResolved ? 1 : 0,
             Rows = _rows.Rows,
             Dimensions = points.Dimensions,
             Clusters = _clusters,
             LaneBits = laneBits,
-        });
+        };
     }
 
     /// <summary>O(k · d).</summary>

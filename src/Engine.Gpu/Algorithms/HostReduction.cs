@@ -20,7 +20,7 @@ internal sealed class HostReduction : IReduction
     }
 
     /// <summary>Nothing: the host has the values.</summary>
-    public void Follow(RowState state) { }
+    public void Follow(RowState state, bool onlyResolved) { }
 
     /// <summary>O(n + moved · d).</summary>
     public void MoveTo(ClusterSums sums, RowState state)

@@ -15,8 +15,9 @@ internal interface IScorer
     /// <param name="memory">What it allocates from.</param>
     /// <param name="stream">Where its work is enqueued.</param>
     /// <param name="choice">What scores; tensor cores only where the device and d let them.</param>
-    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice) =>
-        TensorScorer.TryFor(rows, clusters, memory, stream, choice) ?? (IScorer)new TileScorer(rows, clusters, choice.Shape, memory, stream);
+    /// <param name="sums">Exact sums that scoring may bring up to date where that is one kernel; null for none.</param>
+    static IScorer For(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice, DeviceReduction? sums) =>
+        TensorScorer.TryFor(rows, clusters, memory, stream, choice, sums) ?? (IScorer)new TileScorer(rows, clusters, choice.Shape, memory, stream, sums);
 
     /// <summary>The memory that it takes.</summary>
     static DeviceMemory.Needs Needs(DeviceMemory.Needs needs, IDeviceRows rows, int clusters, Choice choice) =>
@@ -41,6 +42,9 @@ internal interface IScorer
 
     /// <summary>The weighted sum of squared distances of the rows scored, as their scores say: an estimate. Waits for the device.</summary>
     double ReadInertia();
+
+    /// <summary>Whether <see cref="Score"/> moves rows with certain labels to their cluster's exact sum, so that only those in doubt are left.</summary>
+    bool Sums { get; }
 
     /// <summary>What scores are computed in at present.</summary>
     Scores Scores => Scores.Float32;

@@ -73,12 +73,12 @@ internal sealed class LloydStep : IStep, IBatchedIterations
         {
             Stream = stream = _device.Accelerator.CreateStream();
             _state = new RowState(rows.Rows, _memory, stream);
-            _scorer = IScorer.For(rows, clusters, _memory, stream, choice);
+            _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
+            _scorer = IScorer.For(rows, clusters, _memory, stream, choice, _reduction as DeviceReduction);
             if (_device.Ptx is null)
                 _hostResolver = new Resolver(rows, clusters, _memory, stream);
             else
                 _deviceResolver = new DeviceResolver(rows, clusters, _memory, stream);
-            _reduction = _device.ReducesOnDevice ? new DeviceReduction(rows, clusters, _memory, stream) : new HostReduction(rows, stream);
             _bounds = hasBounds ? new RowBounds(rows, clusters, mayRest: _isAuto, _memory, stream) : null;
             if (IsBatched(rows) && _scorer.Batched is { } batched)
                 _iterations = new DeviceIterations(rows, clusters, new DeviceIterations.Parts(_state, _scorer, batched, _deviceResolver!, (DeviceReduction)_reduction, _bounds), _memory, stream);
@@ -109,6 +109,9 @@ internal sealed class LloydStep : IStep, IBatchedIterations
 
     /// <summary>What scores are computed in at present.</summary>
     public Scores Scores => _scorer.Scores;
+
+    /// <summary>Whether one kernel scores rows and sums what moved.</summary>
+    public bool SumsInPass => _scorer.Sums;
 
     /// <summary>Why, in words, where there was a choice.</summary>
     public string Experience => _scorer.Experience;
@@ -151,7 +154,7 @@ internal sealed class LloydStep : IStep, IBatchedIterations
             // Rows that were passed over have no distance.
             double inertia = isListed ? double.NaN : _scorer.ReadInertia();
             (int movedToo, long distances) = _hostResolver?.Resolve(_scorer, _state, uncertain, centroids) ?? (0, _deviceResolver!.ReadDistances());
-            _reduction.Follow(_state);
+            _reduction.Follow(_state, _scorer.Sums);
             _scorer.Learn(scored, uncertain);
             return new AssignReport(moved + movedToo, uncertain, ((long)scored * _clusters) + distances, inertia);
         }

@@ -43,13 +43,13 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
     private ScoreBound _bound;
     private float _leastNorm;
 
-    private TensorScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, TileShape tile, TensorElement element, TensorShape shape)
+    private TensorScorer(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, TileShape tile, DeviceReduction? sums, TensorElement element, TensorShape shape)
     {
         _rows = rows;
         _clusters = clusters;
         _memory = memory;
         _stream = stream;
-        _tiles = new TileScorer(rows, clusters, tile, memory, stream);
+        _tiles = new TileScorer(rows, clusters, tile, memory, stream, sums);
         _centroids = memory.Allocate<float>((long)clusters * rows.Points.Dimensions);
         _squaredNorms = memory.Allocate<float>(rows.Rows);
         _residuals = memory.Allocate<float>(rows.Rows);
@@ -69,6 +69,9 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
 
     public ArrayView<float> InertiaParts => _tiles.InertiaParts;
 
+    /// <summary>Tensor cores have rows in fewer bits than sums need; float32 after them has all.</summary>
+    public bool Sums => _rounded is null && _tiles.Sums;
+
     public Scores Scores => _rounded?.Element switch
     {
         TensorElement.Half => Scores.Half,
@@ -80,11 +83,11 @@ internal sealed class TensorScorer : IScorer, IBatchScorer
     public string Experience { get; private set; } = "";
 
     /// <summary>A scorer on tensor cores where that is the choice and the device has them for d; otherwise null.</summary>
-    public static TensorScorer? TryFor(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice)
+    public static TensorScorer? TryFor(IDeviceRows rows, int clusters, DeviceMemory memory, AcceleratorStream stream, Choice choice, DeviceReduction? sums)
     {
         if (First(rows, choice) is not var (element, shape))
             return null;
-        return new TensorScorer(rows, clusters, memory, stream, choice.Shape, element, shape) { Experience = Words(element) };
+        return new TensorScorer(rows, clusters, memory, stream, choice.Shape, sums, element, shape) { Experience = Words(element) };
     }
 
     /// <summary>The memory that it takes, the float32 scorer's included; unchanged where there would be none.</summary>

@@ -10,18 +10,22 @@ internal sealed class TileScorer : IScorer, IBatchScorer
     private readonly int _clusters;
     private readonly AcceleratorStream _stream;
     private readonly TileKernels _tile;
+    private readonly DeviceReduction? _sums;
+    private readonly Action<AcceleratorStream, KernelConfig, AssignArguments, UpdateArguments>? _assignAndSum;
     private readonly DeviceFrame _frame;
     private readonly ArrayView<float> _inertia;
     private readonly float[] _hostInertia;
     private ScoreFrame? _current;
     private ScoreBound _bound;
 
-    public TileScorer(IDeviceRows rows, int clusters, TileShape shape, DeviceMemory memory, AcceleratorStream stream)
+    public TileScorer(IDeviceRows rows, int clusters, TileShape shape, DeviceMemory memory, AcceleratorStream stream, DeviceReduction? sums)
     {
         _rows = rows;
         _clusters = clusters;
         _stream = stream;
         _tile = rows.GpuDevice.Tiles(shape);
+        _sums = sums;
+        _assignAndSum = sums is null ? null : rows.GpuDevice.AssignAndSum(shape, sums.Length);
         _frame = new DeviceFrame(_tile, clusters, rows.Points.Dimensions, memory, stream);
         _inertia = memory.Allocate<float>(Groups(_tile, rows.Rows));
         _hostInertia = new float[_inertia.Length];
@@ -41,6 +45,8 @@ internal sealed class TileScorer : IScorer, IBatchScorer
         _bound = _current.Bound;
         return _current;
     }
+
+    public bool Sums => _assignAndSum is not null;
 
     public IBatchScorer? Batched => this;
 
@@ -67,14 +73,15 @@ internal sealed class TileScorer : IScorer, IBatchScorer
     public void Score(RowState state, RowBounds? bounds)
     {
         bool isListed = bounds is { Lists: true };
-        // How many rows are listed only the device knows: a few groups walk over them.
-        int groups = isListed
+        // How many rows are listed only the device knows: a few groups walk over them. The same groups hand over sums of their own once.
+        int groups = isListed || Sums
             ? (int)Math.Min(_inertia.Length, (long)_rows.GpuDevice.Multiprocessors * Tuning.WalkingGroups)
             : (int)_inertia.Length;
         _inertia.MemSetToZero(_stream);
         // Kernels without bounds get views of something.
         ArrayView<float> nothing = _inertia.SubView(0, 1);
-        _tile.Assign(_stream, new KernelConfig(groups, _tile.Threads), new AssignArguments
+        var config = new KernelConfig(groups, _tile.Threads);
+        var arguments = new AssignArguments
         {
             Scores = Arguments(),
             Bound = _bound,
@@ -90,7 +97,11 @@ internal sealed class TileScorer : IScorer, IBatchScorer
             Weighted = _rows.Points.IsWeighted ? 1 : 0,
             Listed = isListed ? 1 : 0,
             Bounded = bounds is { Keeps: true } ? 1 : 0,
-        });
+        };
+        if (_assignAndSum is not null)
+            _assignAndSum(_stream, config, arguments, _sums!.Arguments(state, _tile.Threads, _tile.Rows, onlyResolved: false));
+        else
+            _tile.Assign(_stream, config, arguments);
     }
 
     public void ListCandidates(RowState uncertain, int first, int count, CandidateLists lists)

@@ -152,6 +152,10 @@ internal sealed class GpuDevice : IDisposable
         return kernels;
     }
 
+    /// <summary>The kernel of a shape of tile that labels rows and sums what moved in one; null where <paramref name="sums"/> integers do not fit beside the tile.</summary>
+    public Action<AcceleratorStream, KernelConfig, AssignArguments, UpdateArguments>? AssignAndSum(TileShape shape, long sums) =>
+        sums <= Tiles(shape).OwnSums && Accelerator.MaxSharedMemoryPerGroup >= Tuning.SharedSumsFrom ? Compile(() => Tiles(shape).AssignAndSum.Value) : null;
+
     /// <summary>The kernel that brings exact sums up to date, and whether it adds up in shared memory, where <paramref name="sums"/> integers fit.</summary>
     public (Action<AcceleratorStream, KernelConfig, UpdateArguments> Kernel, bool IsShared) Update(long sums) =>
         sums <= Tuning.SharedSums && Accelerator.MaxSharedMemoryPerGroup >= Tuning.SharedSumsFrom

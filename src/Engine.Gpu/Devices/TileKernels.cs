@@ -9,10 +9,14 @@ namespace KMeansFast.Gpu;
 /// <param name="Depth">Dimensions of a slab: centroids are padded to a multiple.</param>
 /// <param name="Threads">Threads in a group.</param>
 /// <param name="Assign">See <see cref="AssignKernel{TTile}"/>.</param>
+/// <param name="AssignAndSum">The same with exact sums in a group's shared memory; compiled when first asked for, where the device has as much as that takes.</param>
+/// <param name="OwnSums">Integers of exact sums that fit there.</param>
 /// <param name="Candidates">See <see cref="CandidatesKernel{TTile}"/>.</param>
 internal sealed record TileKernels(
     int Rows, int Clusters, int Depth, int Threads,
     Action<AcceleratorStream, KernelConfig, AssignArguments> Assign,
+    Lazy<Action<AcceleratorStream, KernelConfig, AssignArguments, UpdateArguments>> AssignAndSum,
+    int OwnSums,
     Action<AcceleratorStream, KernelConfig, CandidatesArguments> Candidates)
 {
     /// <summary>Whether a shape can score points of so many dimensions.</summary>
@@ -38,6 +42,8 @@ internal sealed record TileKernels(
     private static TileKernels Load<TTile>(Accelerator accelerator) where TTile : struct, ITile => new(
         ScoreTile<TTile>.Rows, ScoreTile<TTile>.Clusters, TTile.Depth, ScoreTile<TTile>.Threads,
         accelerator.LoadKernel<AssignArguments>(AssignKernel<TTile>.Run, ForGroupsOf(ScoreTile<TTile>.Threads)),
+        new(() => accelerator.LoadKernel<AssignArguments, UpdateArguments>(AssignKernel<TTile>.RunAndSum, ForGroupsOf(ScoreTile<TTile>.Threads))),
+        TileSums<TTile>.Integers,
         accelerator.LoadKernel<CandidatesArguments>(CandidatesKernel<TTile>.Run, ForGroupsOf(ScoreTile<TTile>.Threads)));
 
     // Tells the driver's compiler how many threads share the registers, so that a group always fits.

@@ -72,20 +72,31 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
     // Best scores, second best scores and clusters take the place of what was staged.
     private static int MergeFloats => ScoreTile<TTile>.Rows * TTile.ClusterThreads;
 
+    /// <summary>Shared memory that labelling takes, in bytes.</summary>
+    public static int SharedBytes => (16 * SharedFours) + (4 * ScoreTile<TTile>.NormParts) + 4;
+
     private static int SharedFours => Math.Max(ScoreTile<TTile>.StageFours, 3 * MergeFloats / 4);
 
-    public static void Run(AssignArguments a)
+    /// <summary>Labels rows.</summary>
+    public static void Run(AssignArguments a) => Run(a, default(LabelsOnly));
+
+    /// <summary>Labels rows, and moves those whose label is certain to their cluster's exact sum while their values are in the caches.</summary>
+    public static void RunAndSum(AssignArguments a, UpdateArguments sums) => Run(a, TileUpdate<TTile>.Of(sums));
+
+    private static void Run<TSink>(AssignArguments a, TSink sink) where TSink : struct, ILabelSink
     {
         ArrayView<Float4> shared = SharedMemory.Allocate<Float4>(SharedFours);
         ArrayView<float> norms = SharedMemory.Allocate<float>(ScoreTile<TTile>.NormParts);
         ArrayView<int> moved = SharedMemory.Allocate<int>(1);
         if (Group.IdxX == 0)
             moved[0] = 0;
+        sink.Begin();
 
         int count = a.Batch[0].Ended != 0 ? 0 : a.Listed != 0 ? a.Counters[Counter.Listed] : a.Scores.Rows;
         var rows = new AllOrListedRows(a.List, a.Listed != 0, count);
         int tiles = (int)(((long)count + ScoreTile<TTile>.Rows - 1) / ScoreTile<TTile>.Rows);
         float inertia = 0;
+        int turn = 0;
         for (int tile = Grid.IdxX; tile < tiles; tile += Grid.DimX)
         {
             int firstRow = tile * ScoreTile<TTile>.Rows;
@@ -100,7 +111,11 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
                     float norm = norms[row];
                     for (int part = 1; part < TTile.Depth / 4; part++)
                         norm += norms[(part * ScoreTile<TTile>.Rows) + row];
-                    rowInertia = Decide(a, rows.Row(firstRow + row), Merge(row, shared.Cast<float>()), norm, moved);
+                    rowInertia = Decide(a, rows.Row(firstRow + row), row, Merge(row, shared.Cast<float>()), norm, moved, sink, turn);
+                }
+                else
+                {
+                    sink.Skip(row);
                 }
                 // This thread alone has read the norms of this row, and no other will: its first part can carry the row's inertia.
                 norms[row] = rowInertia;
@@ -113,10 +128,13 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
             }
             Group.Barrier();
             inertia += norms[0];
+            sink.EndTile(rows, firstRow, turn);
+            turn = 1 - turn;
             // The next tile writes where this one is still read.
             Group.Barrier();
         }
         Group.Barrier();
+        sink.End();
         if (Group.IdxX == 0)
         {
             a.Inertia[Grid.IdxX] = inertia;
@@ -163,7 +181,8 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
     }
 
     // Writes the row's label and what else is known of it; returns its part of the inertia.
-    private static float Decide(in AssignArguments a, int row, Best best, float norm, ArrayView<int> moved)
+    private static float Decide<TSink>(in AssignArguments a, int row, int place, Best best, float norm, ArrayView<int> moved, TSink sink, int turn)
+        where TSink : struct, ILabelSink
     {
         int previous = a.Labels[row];
         a.Labels[row] = best.Cluster;
@@ -173,10 +192,13 @@ internal static class AssignKernel<TTile> where TTile : struct, ITile
         {
             int position = Atomic.Add(ref a.Counters[Counter.Uncertain], 1);
             a.Uncertain[position] = new UncertainRow { Row = row, Previous = previous, Best = best.Score, Gap = gap };
+            sink.Skip(place);
         }
-        else if (best.Cluster != previous)
+        else
         {
-            Atomic.Add(ref moved[0], 1);
+            if (best.Cluster != previous)
+                Atomic.Add(ref moved[0], 1);
+            sink.Take(place, row, best.Cluster, turn);
         }
         // A row that scores could not decide has no bounds and is looked at again.
         if (a.Bounded != 0)

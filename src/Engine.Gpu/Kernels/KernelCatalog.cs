@@ -46,6 +46,7 @@ internal static class KernelCatalog
     private static KernelEntry[] Tiled<TTile>() where TTile : struct, ITile =>
     [
         new($"Assign {typeof(TTile).Name}", new Action<AssignArguments>(AssignKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
+        new($"Assign and sum {typeof(TTile).Name}", new Action<AssignArguments, UpdateArguments>(AssignKernel<TTile>.RunAndSum).Method, ScoreTile<TTile>.Threads, Loads, true),
         new($"Candidates {typeof(TTile).Name}", new Action<CandidatesArguments>(CandidatesKernel<TTile>.Run).Method, ScoreTile<TTile>.Threads, Loads, false),
     ];
 

@@ -23,6 +23,17 @@ internal readonly struct AllOrListedRows(ArrayView<int> list, bool isListed, int
     public int Row(int position) => _isListed ? _list[position] : position;
 }
 
+/// <summary>Every row in order, or those in doubt.</summary>
+internal readonly struct AllOrUncertainRows(ArrayView<UncertainRow> list, bool isListed, int count) : IRowSelection
+{
+    private readonly ArrayView<UncertainRow> _list = list;
+    private readonly bool _isListed = isListed;
+
+    public int Count { get; } = count;
+
+    public int Row(int position) => _isListed ? _list[position].Row : position;
+}
+
 /// <summary>The rows that a list of uncertain rows names.</summary>
 internal readonly struct UncertainRows(ArrayView<UncertainRow> list, int first, int count) : IRowSelection
 {

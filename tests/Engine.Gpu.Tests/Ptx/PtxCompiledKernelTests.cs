@@ -27,18 +27,21 @@ public sealed unsafe class PtxCompiledKernelTests
     }
 
     [Theory]
-    [InlineData("LargeTile", 128, 8, 150, 12, 20)]
-    [InlineData("LargeTile", 128, 8, 129, 5, 130)]
-    [InlineData("MediumTile", 64, 16, 70, 17, 70)]
-    [InlineData("SmallTile", 16, 8, 17, 3, 4)]
-    public void Assign_certifies_labels_that_are_right(string tile, int width, int depth, int rows, int dimensions, int clusters)
+    [InlineData("LargeTile", 128, 8, 150, 12, 20, false)]
+    [InlineData("LargeTile", 128, 8, 129, 5, 130, false)]
+    [InlineData("LargeTile", 128, 8, 300, 12, 20, true)]
+    [InlineData("MediumTile", 64, 16, 70, 17, 70, false)]
+    [InlineData("SmallTile", 16, 8, 17, 3, 4, false)]
+    [InlineData("SmallTile", 16, 8, 70, 3, 4, true)]
+    public void Assign_certifies_labels_that_are_right_and_sums_what_it_certified(string tile, int width, int depth, int rows, int dimensions, int clusters, bool sums)
     {
         PointSet points = PointSet.FromRows(Generate.Fill(rows * dimensions, static i => MathF.Sin(i * 1.7f) * 10), rows, dimensions);
         var centroids = new CentroidSet(Generate.Fill(clusters * dimensions, static i => MathF.Cos(i * 0.9f) * 10), clusters, dimensions);
         ScoreFrame frame = ScoreFrame.For(points, centroids, depth: dimensions);
         int paddedDimensions = (dimensions + depth - 1) / depth * depth;
         int paddedClusters = (clusters + width - 1) / width * width;
-        int groups = (rows + width - 1) / width;
+        // Where it sums, a group has several tiles.
+        int groups = sums ? 2 : (rows + width - 1) / width;
 
         using var memory = new Memory();
         var values = new float[rows * dimensions];
@@ -71,7 +74,19 @@ public sealed unsafe class PtxCompiledKernelTests
             .. View(toLabels, rows), .. View(toUncertain, rows), .. View(toCounters, Counter.Count), .. View(toLabels, rows), .. View(toNorms, 1), .. View(toNorms, 1),
             .. View(toNorms, 1), .. View(toInertia, groups), .. View(toBatch, 1), .. Bytes(0), .. Bytes(0), .. Bytes(0), .. Bytes(0),
         ];
-        Launch($"Assign {tile}", groups, arguments);
+        SumGrid grid = points.Statistics.Grid;
+        double[] gridScale = [.. grid.Scale];
+        _ = memory.Add(gridScale, out ulong toGrid);
+        Span<int> summed = memory.Add([.. Enumerable.Repeat(-1, rows)], out ulong toSummed);
+        Span<long> delta = memory.Add(new long[clusters * (dimensions + 2)], out ulong toDelta);
+        int lanes = string.Equals(tile, "SmallTile", StringComparison.Ordinal) ? 1 : 4;
+        byte[] update =
+        [
+            .. View(toValues, values.Length), .. View(toValues, 1), .. View(toLabels, rows), .. View(toSummed, rows), .. View(toGrid, dimensions), .. View(toDelta, delta.Length),
+            .. View(toUncertain, rows), .. View(toCounters, Counter.Count), .. Bytes(grid.WeightScale), .. Bytes(0), .. Bytes(0), .. Bytes(rows), .. Bytes(dimensions),
+            .. Bytes(clusters), .. Bytes(lanes),
+        ];
+        Launch(sums ? $"Assign and sum {tile}" : $"Assign {tile}", groups, sums ? [arguments, update] : [arguments]);
 
         Assert.InRange(counters[0], 0, rows / 10);
         Assert.Equal(rows - counters[0], counters[1]);
@@ -83,6 +98,18 @@ public sealed unsafe class PtxCompiledKernelTests
             total += distance;
             if (!unsure.Contains(row))
                 Assert.Equal(nearest, labels[row]);
+            Assert.Equal(sums && !unsure.Contains(row) ? nearest : -1, summed[row]);
+        }
+        var expected = new ClusterSums(clusters, grid);
+        for (int row = 0; row < rows; row++)
+        {
+            if (summed[row] >= 0)
+                ScalarReference.AddRow(expected, points[row], 1, summed[row], 1);
+        }
+        for (int j = 0; j < clusters; j++)
+        {
+            Assert.Equal(expected[j].ToArray(), delta.Slice(j * dimensions, dimensions).ToArray());
+            Assert.Equal(expected.Counts[j], delta[(clusters * (dimensions + 1)) + j]);
         }
         double sum = 0;
         foreach (float part in inertia)
@@ -112,10 +139,11 @@ public sealed unsafe class PtxCompiledKernelTests
             StringComparison.Ordinal);
     }
 
-    private static void Launch(string kernel, int groups, byte[] arguments)
+    // Several parameters follow one another, each at a multiple of eight.
+    private static void Launch(string kernel, int groups, params byte[][] arguments)
     {
         var module = PtxModule.Parse(Translate(kernel, out int threads));
-        PtxEmulator.Launch(module, new PtxOptions(), groups, threads, 0, arguments);
+        PtxEmulator.Launch(module, new PtxOptions(), groups, threads, 0, [.. arguments.SelectMany(static a => a)]);
     }
 
     private static string Translate(string kernel, out int threads)
