@@ -90,19 +90,19 @@ internal static unsafe class Int16Kernel
         }
     }
 
-    /// <summary>Scores some rows of a block against one panel: see <see cref="PanelKernel"/>.</summary>
+    /// <summary>Scores some rows of a block against one strip of centroids: see <see cref="PanelKernel"/>.</summary>
     /// <param name="pairs">The block's rows, ⌈d/2⌉ pairs each.</param>
     /// <param name="rowSteps">What a unit of each row of the block is worth.</param>
     /// <param name="rows">Which rows of the block; in a buffer of <see cref="PanelKernel.BlockRows"/>, whose rest is used as scratch.</param>
     /// <param name="count">How many, at least 1.</param>
     /// <param name="centroids">The centroids, packed for the same number of lanes.</param>
-    /// <param name="panel">The panel.</param>
+    /// <param name="strip">The strip.</param>
     /// <param name="partial">Scratch of <see cref="PanelKernel.PartialLength"/> floats.</param>
     /// <param name="state">The sink's state, <paramref name="stride"/> floats for each row of the block.</param>
     /// <param name="stride">Floats of state for each row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score<TVector, TLanes, TSink>(
-        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids<TVector, TLanes> centroids, int panel, float* partial, float* state, int stride)
+        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids<TVector, TLanes> centroids, int strip, float* partial, float* state, int stride)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
@@ -111,41 +111,36 @@ internal static unsafe class Int16Kernel
         for (int i = count; i % tileRows != 0; i++)
             rows[i] = rows[count - 1];
         int length = centroids.Pairs;
-        int panelVectors = centroids.Packed.Vectors(panel);
-        for (int first = 0; first < panelVectors; first += Int16Tiles.Vectors)
+        int vectors = centroids.Vectors(strip);
+        int width = vectors * TLanes.Count;
+        var tile = new Int16Tile
         {
-            int vectors = Math.Min(Int16Tiles.Vectors, panelVectors - first);
-            int width = vectors * TLanes.Count;
-            int lane = first * TLanes.Count;
-            var tile = new Int16Tile
+            X = pairs,
+            Stride = length,
+            C = centroids.Strip(strip),
+            RowSteps = rowSteps,
+            Steps = centroids.Steps(strip),
+            HalfNorms = centroids.HalfNorms(strip),
+            Vector = Int16Centroids<TVector, TLanes>.FirstVector(strip),
+            State = state,
+            StateStride = stride,
+            // Strips are narrower than panels: the rest of the scratch is free.
+            Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
+        };
+        for (int start = 0; start < length; start += BlockDimensions / 2)
+        {
+            tile.Length = Math.Min(BlockDimensions / 2, length - start);
+            tile.Resume = start > 0;
+            tile.Last = start + tile.Length == length;
+            for (int row = 0; row < count; row += tileRows)
             {
-                X = pairs,
-                Stride = length,
-                C = centroids.Panel(panel) + ((long)lane * length),
-                RowSteps = rowSteps,
-                Steps = centroids.Steps(panel) + lane,
-                HalfNorms = centroids.Packed.HalfNorms(panel) + lane,
-                Vector = centroids.Packed.FirstVector(panel) + first,
-                State = state,
-                StateStride = stride,
-                // Strips are narrower than panels: the rest of the scratch is free.
-                Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
-            };
-            for (int start = 0; start < length; start += BlockDimensions / 2)
-            {
-                tile.Length = Math.Min(BlockDimensions / 2, length - start);
-                tile.Resume = start > 0;
-                tile.Last = start + tile.Length == length;
-                for (int row = 0; row < count; row += tileRows)
-                {
-                    tile.Rows = rows + row;
-                    tile.Count = Math.Min(tileRows, count - row);
-                    tile.Partial = partial + (row * width);
-                    Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
-                }
-                tile.X += tile.Length;
-                tile.C += (long)tile.Length * width;
+                tile.Rows = rows + row;
+                tile.Count = Math.Min(tileRows, count - row);
+                tile.Partial = partial + (row * width);
+                Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
             }
+            tile.X += tile.Length;
+            tile.C += (long)tile.Length * width;
         }
     }
 

@@ -65,6 +65,9 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     /// </summary>
     public int ListCandidates(int position, float limit, RowBlock block, Span<int> candidates)
     {
+        // Where nothing is certain, places without a centroid would be within the limit too.
+        if (!(limit < Int16Centroids<TVector, TLanes>.Nowhere / 2))
+            return 0;
         float* state = new Int16Staging(block, _dimensions).State;
         return _three
             ? BestThree<TVector, TLanes>.List(state + (position * BestThree<TVector, TLanes>.Stride), limit, candidates)
@@ -79,10 +82,10 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
         int* rows = stackalloc int[PanelKernel.BlockRows];
         for (int i = 0; i < count; i++)
             rows[i] = i;
-        for (int panel = 0; panel < _scorer.Packed.Panels; panel++)
+        for (int strip = 0; strip < _centroids.Strips; strip++)
         {
             Int16Kernel.Score<TVector, TLanes, TSink>(
-                staging.Pairs, staging.Steps, rows, count, _centroids, panel, staging.Partial, staging.State, stride);
+                staging.Pairs, staging.Steps, rows, count, _centroids, strip, staging.Partial, staging.State, stride);
         }
     }
 
