@@ -310,10 +310,12 @@ public sealed unsafe class Int16KernelTests
         // No block's dot product can leave int32: by the norms, so in any order of adding it up.
         private void CheckBlocks(int row, int centroid)
         {
-            for (int start = 0; start < _d; start += Int16Kernel.BlockDimensions)
+            int block = Int16Kernel.BlockDimensions(_d);
+            Assert.InRange(block, 2, Int16Kernel.LongestBlock);
+            for (int start = 0; start < _d; start += block)
             {
                 long x = 0, c = 0;
-                for (int l = start; l < Math.Min(_d, start + Int16Kernel.BlockDimensions); l++)
+                for (int l = start; l < Math.Min(_d, start + block); l++)
                 {
                     x += Row(row, l) * Row(row, l);
                     c += Centroid(centroid, l) * Centroid(centroid, l);

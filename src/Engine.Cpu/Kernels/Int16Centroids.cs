@@ -41,6 +41,9 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     /// <summary>Pairs of coordinates; the last has a 0 where d is odd.</summary>
     public int Pairs => (_packed.Dimensions + 1) / 2;
 
+    /// <summary>Pairs in a block; the last may have fewer.</summary>
+    public int BlockPairs => Int16Kernel.BlockDimensions(_packed.Dimensions) / 2;
+
     /// <summary>An upper bound on ‖ĉ − what is stored of it‖ / ‖ĉ‖ of every centroid.</summary>
     public float Residual { get; private set; }
 
@@ -96,10 +99,11 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     {
         TVector zero = TLanes.Broadcast(0);
         TVector norm = zero, blockNorm = zero, largest = zero;
-        for (int start = 0; start < dimensions; start += Int16Kernel.BlockDimensions)
+        int length = Int16Kernel.BlockDimensions(dimensions);
+        for (int start = 0; start < dimensions; start += length)
         {
             TVector block = zero;
-            for (int l = start; l < Math.Min(dimensions, start + Int16Kernel.BlockDimensions); l++)
+            for (int l = start; l < Math.Min(dimensions, start + length); l++)
             {
                 TVector value = TLanes.Load(coordinates + ((long)l * width));
                 block = TLanes.MultiplyAdd(value, value, block);

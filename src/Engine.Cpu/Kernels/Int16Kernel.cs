@@ -12,10 +12,11 @@ namespace KMeansFast.Cpu.Kernels;
 /// </remarks>
 internal static unsafe class Int16Kernel
 {
-    public const int BlockDimensions = 256;
+    /// <summary>Coordinates of a block at most.</summary>
+    public const int LongestBlock = 320;
 
     /// <summary>
-    /// The greatest norm of a scaled block before rounding. Rounding moves it by at most ½√256; norms of at most √2³¹ − 1 make dot products that fit int32.
+    /// The greatest norm of a scaled block before rounding. Rounding moves it by at most ½√320; norms of at most √2³¹ − 1 make dot products that fit int32.
     /// </summary>
     public const float NormLimit = 46_330;
 
@@ -43,7 +44,16 @@ internal static unsafe class Int16Kernel
     }
 
     /// <summary>The roundings on the way of a block's sum into its score: conversion, addition, both steps and their products.</summary>
-    public static int Depth(int dimensions) => 6 + ((dimensions + BlockDimensions - 1) / BlockDimensions);
+    public static int Depth(int dimensions) => 6 + Blocks(dimensions);
+
+    /// <summary>Coordinates of a block, an even number: blocks are as equal as can be, since every one has the same work at its end. The last may have fewer.</summary>
+    public static int BlockDimensions(int dimensions)
+    {
+        int blocks = Blocks(dimensions);
+        return 2 * ((((dimensions + 1) / 2) + blocks - 1) / blocks);
+    }
+
+    private static int Blocks(int dimensions) => (dimensions + LongestBlock - 1) / LongestBlock;
 
     /// <summary>Floats of staging: that of the panel kernel, pairs and steps.</summary>
     public static long StagingLength(int dimensions, int lanes) =>
@@ -76,7 +86,7 @@ internal static unsafe class Int16Kernel
                 residuals[i] = 1;
                 continue;
             }
-            float blockNorm = MathF.Sqrt(dimensions <= BlockDimensions ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
+            float blockNorm = MathF.Sqrt(dimensions <= LongestBlock ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
             float scale = NormLimit / blockNorm;
             float residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
             if (residual > 0.26f * dimensions)
@@ -127,9 +137,9 @@ internal static unsafe class Int16Kernel
             // Strips are narrower than panels: the rest of the scratch is free.
             Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
         };
-        for (int start = 0; start < length; start += BlockDimensions / 2)
+        for (int start = 0; start < length; start += centroids.BlockPairs)
         {
-            tile.Length = Math.Min(BlockDimensions / 2, length - start);
+            tile.Length = Math.Min(centroids.BlockPairs, length - start);
             tile.Resume = start > 0;
             tile.Last = start + tile.Length == length;
             for (int row = 0; row < count; row += tileRows)
@@ -180,9 +190,10 @@ internal static unsafe class Int16Kernel
         where TLanes : struct, ILanes<TVector>
     {
         float largest = 0;
-        for (int start = 0; start < dimensions; start += BlockDimensions)
+        int block = BlockDimensions(dimensions);
+        for (int start = 0; start < dimensions; start += block)
         {
-            int end = Math.Min(dimensions, start + BlockDimensions);
+            int end = Math.Min(dimensions, start + block);
             TVector squares = TLanes.Broadcast(0);
             int l = start;
             for (; l <= end - TLanes.Count; l += TLanes.Count)
