@@ -39,7 +39,7 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     public int Strips => (_vectors + Int16Tiles.Vectors - 1) / Int16Tiles.Vectors;
 
     /// <summary>Pairs of coordinates; the last has a 0 where d is odd.</summary>
-    public int Pairs => (_packed.Dimensions + 1) / 2;
+    public int Pairs => Int16Kernel.Pairs(_packed.Dimensions);
 
     /// <summary>Pairs in a block; the last may have fewer.</summary>
     public int BlockPairs => Int16Kernel.BlockDimensions(_packed.Dimensions) / 2;

@@ -55,6 +55,9 @@ internal static unsafe class Int16Kernel
 
     private static int Blocks(int dimensions) => (dimensions + LongestBlock - 1) / LongestBlock;
 
+    /// <summary>Pairs of coordinates of a vector; the last has a 0 where d is odd.</summary>
+    public static int Pairs(int dimensions) => (dimensions + 1) / 2;
+
     /// <summary>Floats of staging: that of the panel kernel, pairs and steps.</summary>
     public static long StagingLength(int dimensions, int lanes) =>
         PanelKernel.StagingLength(dimensions, lanes) + (PanelKernel.BlockRows * ((dimensions + 1L) / 2)) + PanelKernel.BlockRows;
@@ -76,12 +79,12 @@ internal static unsafe class Int16Kernel
         where TLanes : struct, ILanes<TVector>
     {
         float factor = NormFactor(dimensions);
-        for (int i = 0; i < count; i++, framed += dimensions, pairs += (dimensions + 1) / 2)
+        for (int i = 0; i < count; i++, framed += dimensions, pairs += Pairs(dimensions))
         {
             float square = squaredNorms[i];
             if (!(square > LeastSquaredNorm))
             {
-                new Span<int>(pairs, (dimensions + 1) / 2).Clear();
+                new Span<int>(pairs, Pairs(dimensions)).Clear();
                 steps[i] = 0;
                 residuals[i] = 1;
                 continue;
