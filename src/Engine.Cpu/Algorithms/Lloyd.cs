@@ -102,14 +102,13 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             worker.Dispose();
     }
 
-    // Rounded rows to read, or to fill: once all rows were rounded some times, where there is room. Others take over from Lloyd's algorithm after an assignment or two, mostly.
+    // Rounded rows to read, or to fill: when all rows are scored and most were before, some times, and where there is room. Others take over from Lloyd's algorithm after an assignment or two, mostly.
     private RoundedRows? Keep(float scale, RowPattern rows)
     {
         if (_rounded is not null && _rounded.Scale == scale)
             return _rounded;
-        _repeats = rows.IsAll ? _repeats + 1 : 0;
         PointSet points = _labelling.Points;
-        if (_repeats <= Tuning.RoundedRepeats || RoundedRows.Bytes(points.Rows, points.Dimensions) > _labelling.Spare)
+        if (++_repeats <= Tuning.RoundedRepeats || !rows.IsAll || RoundedRows.Bytes(points.Rows, points.Dimensions) > _labelling.Spare)
             return null;
         _rounded ??= new RoundedRows(points.Rows, points.Dimensions);
         _rounded.Scale = 0;
