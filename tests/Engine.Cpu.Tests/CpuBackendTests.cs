@@ -1,3 +1,4 @@
+using System.Numerics;
 using KMeansFast.Cpu.Algorithms;
 using KMeansFast.Cpu.Kernels;
 using KMeansFast.TestKit;
@@ -51,6 +52,33 @@ public sealed class CpuBackendTests
         var labels = new int[rows];
         step.ReadLabels(labels);
         Assert.All(Enumerable.Range(0, rows), i => Assert.Equal(ScalarReference.Label(points[i], centroids).Label, labels[i]));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Rows_stay_rounded_while_the_scale_stays_where_memory_allows(bool isAllowed)
+    {
+        const int rows = 300, d = 37, k = 20;
+        var points = PointSet.FromRows(Generate.Blobs(8, rows, d, 9), rows, d);
+        using var pinned = new PinnedPoints(points);
+        long bytes = RoundedRows.Bytes(rows, d);
+        var labelling = new Labelling(pinned, k, threads: 2, Int16Use.Always, isAllowed ? bytes : bytes - 1);
+        using var lloyd = new Lloyd<Vector<float>, PortableLanes>(labelling);
+        CentroidSet near = CentroidSet.FromRows(points, [.. Enumerable.Range(0, k)]);
+        CentroidSet other = CentroidSet.FromRows(points, [.. Enumerable.Range(k, k)]);
+        float[] values = [.. near.Values];
+        values[5] = 1e6f; // the frame's scale follows the centroid
+        var distant = new CentroidSet(values, k, d);
+        CentroidSet[] walk = [near, other, near, other, near, distant, distant, other, distant, near];
+        var kept = new List<bool>();
+        for (int t = 0; t < walk.Length; t++)
+        {
+            lloyd.Assign(walk[t], RowPattern.All);
+            kept.Add(lloyd.KeepsRounded);
+            Assert.All(Enumerable.Range(0, rows), i => Assert.Equal(ScalarReference.Label(points[i], walk[t]).Label, labelling.Labels[i]));
+        }
+        Assert.Equal(Enumerable.Range(0, walk.Length).Select(t => isAllowed && PortableLanes.HasInt16 && t >= Tuning.RoundedRepeats), kept);
     }
 
     [Theory]

@@ -83,8 +83,8 @@ public sealed unsafe class Int16KernelTests
         int[] order = [.. Enumerable.Range(0, rows)];
         Generate.Source(d + k).Shuffle(order);
         problem.State.Fill(float.NaN);
-        for (int panel = 0; panel < problem.Packed.Panels; panel++)
-            problem.Score<Recorder<TVector, TLanes>>(order.AsSpan(0, scored), panel);
+        for (int strip = 0; strip < problem.Strips; strip++)
+            problem.Score<Recorder<TVector, TLanes>>(order.AsSpan(0, scored), strip);
 
         for (int i = 0; i < rows; i++)
         {
@@ -98,7 +98,7 @@ public sealed unsafe class Int16KernelTests
             {
                 if (j >= k)
                 {
-                    Assert.Equal(float.PositiveInfinity, scores[j]);
+                    Assert.Equal(Int16Centroids<TVector, TLanes>.Nowhere, scores[j]);
                     continue;
                 }
                 double dot = (double)problem.Step(i) * problem.CentroidStep(j) * problem.Dot(i, j);
@@ -229,13 +229,15 @@ public sealed unsafe class Int16KernelTests
 
         public PackedCentroids Packed { get; }
 
+        public int Strips => _centroids.Strips;
+
         public Span<float> State => _state.Span;
 
-        public void Score<TSink>(ReadOnlySpan<int> rows, int panel) where TSink : struct, IScoreSink<TVector, TSink>
+        public void Score<TSink>(ReadOnlySpan<int> rows, int strip) where TSink : struct, IScoreSink<TVector, TSink>
         {
             rows.CopyTo(_rows.Span);
             Int16Kernel.Score<TVector, TLanes, TSink>(
-                _pairs.Address, _steps.Address, _rows.Address, rows.Length, _centroids, panel, _partial.Address, _state.Address, Stride);
+                _pairs.Address, _steps.Address, _rows.Address, rows.Length, _centroids, strip, _partial.Address, _state.Address, Stride);
         }
 
         public float Step(int row) => _steps.Span[row];
@@ -252,8 +254,8 @@ public sealed unsafe class Int16KernelTests
 
         public float CentroidStep(int cluster)
         {
-            (int panel, int place) = Place(cluster);
-            return _centroids.Steps(panel)[place];
+            (int strip, int place) = Place(cluster);
+            return _centroids.Steps(strip)[place];
         }
 
         public void Dispose()
@@ -274,19 +276,16 @@ public sealed unsafe class Int16KernelTests
 
         private long Centroid(int cluster, int l)
         {
-            (int panel, int place) = Place(cluster);
-            int strip = place / (Int16Tiles.Vectors * TLanes.Count) * Int16Tiles.Vectors * TLanes.Count;
-            int width = Math.Min(Int16Tiles.Vectors * TLanes.Count, (Packed.Vectors(panel) * TLanes.Count) - strip);
-            int* pairs = _centroids.Panel(panel) + ((long)strip * _centroids.Pairs);
-            return ((short*)(pairs + (l / 2 * width) + place - strip))[l % 2];
+            (int strip, int place) = Place(cluster);
+            int width = _centroids.Vectors(strip) * TLanes.Count;
+            return ((short*)(_centroids.Strip(strip) + (l / 2 * width) + place))[l % 2];
         }
 
-        private (int Panel, int Place) Place(int cluster)
+        private static (int Strip, int Place) Place(int cluster)
         {
-            int panel = Packed.Panels - 1;
-            while (Packed.FirstVector(panel) * TLanes.Count > cluster)
-                panel--;
-            return (panel, cluster - (Packed.FirstVector(panel) * TLanes.Count));
+            const int vectors = Int16Tiles.Vectors;
+            int width = vectors * TLanes.Count;
+            return (cluster / width, cluster % width);
         }
 
         // Whatever was stored: it is no farther from the vector than its residual says, and where the vector is not all but 0 that is little.
@@ -311,10 +310,12 @@ public sealed unsafe class Int16KernelTests
         // No block's dot product can leave int32: by the norms, so in any order of adding it up.
         private void CheckBlocks(int row, int centroid)
         {
-            for (int start = 0; start < _d; start += Int16Kernel.BlockDimensions)
+            int block = Int16Kernel.BlockDimensions(_d);
+            Assert.InRange(block, 2, Int16Kernel.LongestBlock);
+            for (int start = 0; start < _d; start += block)
             {
                 long x = 0, c = 0;
-                for (int l = start; l < Math.Min(_d, start + Int16Kernel.BlockDimensions); l++)
+                for (int l = start; l < Math.Min(_d, start + block); l++)
                 {
                     x += Row(row, l) * Row(row, l);
                     c += Centroid(centroid, l) * Centroid(centroid, l);

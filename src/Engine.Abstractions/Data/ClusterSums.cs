@@ -175,6 +175,12 @@ public sealed class ClusterSums
                 (Vector512.LoadUnsafe(ref f, (nuint)l) - units).StoreUnsafe(ref f, (nuint)l);
                 (Vector512.LoadUnsafe(ref t, (nuint)l) + units).StoreUnsafe(ref t, (nuint)l);
             }
+            for (; l <= row.Length - 2; l += 2)
+            {
+                Vector128<long> units = TwoUnits(ref MemoryMarshal.GetReference(row), ref MemoryMarshal.GetReference(scale), weight, l);
+                (Vector128.LoadUnsafe(ref f, (nuint)l) - units).StoreUnsafe(ref f, (nuint)l);
+                (Vector128.LoadUnsafe(ref t, (nuint)l) + units).StoreUnsafe(ref t, (nuint)l);
+            }
         }
         for (; l < row.Length; l++)
         {
@@ -200,6 +206,11 @@ public sealed class ClusterSums
                 Vector512<long> units = Units(ref MemoryMarshal.GetReference(row), ref MemoryMarshal.GetReference(scale), weight, l);
                 (Vector512.LoadUnsafe(ref s, (nuint)l) + units).StoreUnsafe(ref s, (nuint)l);
             }
+            for (; l <= row.Length - 2; l += 2)
+            {
+                Vector128<long> units = TwoUnits(ref MemoryMarshal.GetReference(row), ref MemoryMarshal.GetReference(scale), weight, l);
+                (Vector128.LoadUnsafe(ref s, (nuint)l) + units).StoreUnsafe(ref s, (nuint)l);
+            }
         }
         for (; l < row.Length; l++)
             sums[l] += SumGrid.ToGrid((double)weight * row[l] * scale[l]);
@@ -211,5 +222,15 @@ public sealed class ClusterSums
         Vector512<double> rounding = Vector512.Create(SumGrid.RoundingConstant);
         Vector512<double> value = Vector512.WidenLower(Vector256.LoadUnsafe(ref row, (nuint)l).ToVector512Unsafe()) * Vector512.Create((double)weight);
         return ((value * Vector512.LoadUnsafe(ref scale, (nuint)l)) + rounding).AsInt64() - rounding.AsInt64();
+    }
+
+    // The same of two dimensions: rows of two or three coordinates have no eight.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<long> TwoUnits(ref float row, ref double scale, float weight, int l)
+    {
+        Vector128<double> rounding = Vector128.Create(SumGrid.RoundingConstant);
+        Vector128<float> two = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<double>(ref Unsafe.As<float, byte>(ref Unsafe.Add(ref row, l)))).AsSingle();
+        Vector128<double> value = Vector128.WidenLower(two) * Vector128.Create((double)weight);
+        return ((value * Vector128.LoadUnsafe(ref scale, (nuint)l)) + rounding).AsInt64() - rounding.AsInt64();
     }
 }

@@ -30,6 +30,7 @@ public sealed class SumGrid
     public bool IsWeighted { get; }
 
     /// <summary>The weight of a row in grid units: <c>rint(w · WeightScale)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long WeightUnits(float weight) => IsWeighted ? ToGrid(weight * WeightScale) : 1;
 
     /// <summary>The grid of <paramref name="rows"/> unweighted rows whose dimensions reach these magnitudes.</summary>

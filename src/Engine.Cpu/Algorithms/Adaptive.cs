@@ -8,7 +8,8 @@ namespace KMeansFast.Cpu.Algorithms;
 /// <remarks>
 /// The algorithm with bounds always runs on a sample, every so many blocks of rows (the pilots), first; what it computes there says what it would cost on
 /// all rows, in units of Lloyd's work (<see cref="IAssigner.RelativeCost"/>). It gets all rows where that is clearly less, and loses them where it
-/// turns out to cost more; then the pilots wait longer each time before it is tried again. All share the labels, so that taking over costs one
+/// turns out to cost more; then the pilots wait longer each time before it is tried again. Where rows change over dearly, it has to be less twice running, because bounds
+/// are tightest in their first assignment, and the pilots wait longer each time that it is not. All share the labels, so that taking over costs one
 /// assignment without bounds. The choice depends on counts, not on clocks: the same fit chooses the same. No bit of a result depends on it.
 /// </remarks>
 internal sealed class Adaptive : IAssigner
@@ -17,8 +18,10 @@ internal sealed class Adaptive : IAssigner
     // within two assignments. They give up above the last.
     private const double Enter = 0.7;
     private const double Assignments = 2;
+    private const double Dear = 2; // a first assignment with bounds, in units of Lloyd's work
     private const double Leave = 0.95;
-    private const int Pause = 2;
+    private const int FirstPause = 2;
+    private const int LongestPause = 16;
     private const int PilotEvery = 64;
 
     private readonly Labelling _labelling;
@@ -31,7 +34,8 @@ internal sealed class Adaptive : IAssigner
     private int _wait; // assignments until pilots try bounds again
     private int _bad;  // assignments one after the other in which bounds cost too much
     private int _patience = 2;
-    private bool _pilotsHaveBounds;
+    private int _pause = FirstPause;
+    private int _pilotBounds; // assignments one after the other for which pilots have had bounds
 
     /// <param name="labelling">The labels that both share.</param>
     /// <param name="lloyd">Lloyd's algorithm.</param>
@@ -61,7 +65,7 @@ internal sealed class Adaptive : IAssigner
         if (_wait > 0)
         {
             _wait--;
-            _pilotsHaveBounds = false;
+            _pilotBounds = 0;
             Note(false, "waiting before bounds are tried again");
             return _lloyd.Assign(centroids, RowPattern.All);
         }
@@ -69,12 +73,13 @@ internal sealed class Adaptive : IAssigner
         var pilots = new RowPattern(PilotEvery, Pilots: true);
         var others = new RowPattern(PilotEvery, Pilots: false);
         bool unlabelled = _labelling.Labels[0] < 0;
-        if (!unlabelled && !_pilotsHaveBounds)
+        if (!unlabelled && _pilotBounds == 0)
             _bounded.Forget(pilots);
         AssignReport pilot = _bounded.Assign(centroids, pilots);
         bool few = PilotRows() == _labelling.Points.Rows;
         double enter = unlabelled ? Enter : Math.Min(Enter, 1 - ((_bounded.JoiningCost - 1) / Assignments));
-        if (few || _bounded.RelativeCost < enter)
+        bool pays = _bounded.RelativeCost < enter, isDear = _bounded.JoiningCost > Dear;
+        if (few || (pays && (unlabelled || !isDear || _pilotBounds > 1)))
         {
             _bounds = true;
             Note(true, $"{Percent(_bounded.RelativeCost)} of its work on a sample");
@@ -83,9 +88,17 @@ internal sealed class Adaptive : IAssigner
             _bounded.Forget(_bounded.LetsRowsJoin ? others : RowPattern.All);
             return Sum(pilot, _bounded.Assign(centroids, _bounded.LetsRowsJoin ? others : RowPattern.All));
         }
-        // Pilots cost more than Lloyd's rows until they pay: two assignments, the second with bounds from the first, tell enough for a while.
-        _wait = _pilotsHaveBounds ? Pause : 0;
-        _pilotsHaveBounds = !_pilotsHaveBounds;
+        // Pilots cost more than Lloyd's rows until they pay: one assignment makes bounds, the next or the next two tell enough for a while.
+        if (_pilotBounds > 0 && !pays)
+        {
+            _wait = _pause;
+            if (isDear)
+                _pause = Math.Min(2 * _pause, LongestPause);
+        }
+        else
+        {
+            _pilotBounds++;
+        }
         Note(false, $"{_bounded.Algorithm} would take {Percent(_bounded.RelativeCost)} of its work");
         return Sum(pilot, _lloyd.Assign(centroids, others));
     }

@@ -58,23 +58,21 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     {
         // The gap grows with norm and score, so the gap of the largest of both in a block is enough for every row of it: most rows need no more.
         float enough = bound.Gap(Largest(Block.SquaredNorms, count), Largest(Block.Best, count));
-        var enoughs = new Vector<float>(enough);
-        Span<int> labels = labelling.Labels.AsSpan(first, count);
+        // Differences of at least this are greater than what is enough. None is where that is no number.
+        TVector least = TLanes.Broadcast(float.IsFinite(enough) ? MathF.BitIncrement(enough) : float.NaN);
+        uint all = uint.MaxValue >> (32 - TLanes.Count);
         int i = 0;
-        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        fixed (int* labels = &labelling.Labels[first])
         {
-            if (Vector.GreaterThanAll(Vector.Load(Block.Second + i) - Vector.Load(Block.Best + i), enoughs))
+            for (; i <= count - TLanes.Count; i += TLanes.Count)
             {
-                Vector<int> clusters = Vector.Load(Block.Clusters + i);
-                if (Vector.EqualsAll(clusters, new Vector<int>(labels[i..])))
-                    continue;
-                for (int lane = i; lane < i + Vector<float>.Count; lane++)
-                    Label(first + lane, Block.Clusters[lane]);
-            }
-            else
-            {
-                for (int lane = i; lane < i + Vector<float>.Count; lane++)
+                uint wide = TLanes.AtMost(least, TLanes.Subtract(TLanes.Load(Block.Second + i), TLanes.Load(Block.Best + i)));
+                uint same = TLanes.EqualInt32Lanes(TLanes.Load((float*)Block.Clusters + i), TLanes.Load((float*)labels + i));
+                for (uint open = all & ~(wide & same); open != 0; open &= open - 1)
+                {
+                    int lane = i + BitOperations.TrailingZeroCount(open);
                     Certify(bound, first + lane, lane, enough);
+                }
             }
         }
         for (; i < count; i++)
@@ -232,15 +230,10 @@ internal sealed unsafe class Certifier<TVector, TLanes>(Labelling labelling, Row
     private static float Largest(float* values, int count)
     {
         int i = 0;
-        float largest = float.NegativeInfinity;
-        if (count >= Vector<float>.Count)
-        {
-            Vector<float> lanes = Vector.Load(values);
-            for (i = Vector<float>.Count; i <= count - Vector<float>.Count; i += Vector<float>.Count)
-                lanes = Vector.Max(lanes, Vector.Load(values + i));
-            for (int lane = 0; lane < Vector<float>.Count; lane++)
-                largest = MathF.Max(largest, lanes[lane]);
-        }
+        TVector lanes = TLanes.Broadcast(float.NegativeInfinity);
+        for (; i <= count - TLanes.Count; i += TLanes.Count)
+            lanes = TLanes.Max(lanes, TLanes.Load(values + i));
+        float largest = TLanes.MaxAcross(lanes);
         for (; i < count; i++)
             largest = MathF.Max(largest, values[i]);
         return largest;

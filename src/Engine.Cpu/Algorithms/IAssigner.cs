@@ -76,7 +76,7 @@ internal sealed class Labelling
     public Labelling(PinnedPoints rows, int clusters, int threads, Int16Use int16, long memory = long.MaxValue)
     {
         Int16 = int16;
-        Memory = memory;
+        Memory = Spare = memory;
         Rows = rows;
         Clusters = clusters;
         Threads = threads;
@@ -98,6 +98,9 @@ internal sealed class Labelling
 
     /// <summary>Bytes that bounds may take.</summary>
     public long Memory { get; }
+
+    /// <summary>Bytes of them that are left for what an algorithm keeps for speed alone.</summary>
+    public long Spare { get; set; }
 
     /// <summary>Whether rows are scored in int16 first.</summary>
     public Int16Use Int16 { get; }

@@ -19,6 +19,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     private readonly RowScorer<TVector, TLanes> _scorer;
     private readonly Int16Scorer<TVector, TLanes>? _int16;
     private readonly Int16Gate _gate;
+    private RoundedRows? _rounded;
+    private int _repeats;
     private readonly ConcurrentBag<Certifier<TVector, TLanes>> _idle = [];
 
     public Lloyd(Labelling labelling)
@@ -35,6 +37,9 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
 
     public string Algorithm => "lloyd";
 
+    /// <summary>Whether rows stay rounded to int16 at present.</summary>
+    public bool KeepsRounded => _rounded is { Scale: > 0 };
+
     public double RelativeCost => 1;
 
     public double JoiningCost => 1;
@@ -45,6 +50,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
         ScoreFrame frame = _scorer.Frame(points, centroids, _labelling.Threads);
         _scorer.Prepare(frame, _labelling.Threads);
         bool sift = _int16 is not null && _gate.IsOpen();
+        RoundedRows? kept = sift ? Keep(frame.Scale, rows) : null;
+        bool isRounded = kept is not null && kept.Scale == frame.Scale;
         ScoreBound int16Bound = sift ? _int16!.Prepare(frame, _labelling.Threads) : default;
         int moved = 0;
         int resolved = 0;
@@ -55,7 +62,7 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             (worker, start, count) =>
             {
                 if (sift)
-                    SiftChunk(worker, int16Bound, centroids, rows, start, count);
+                    SiftChunk(worker, int16Bound, centroids, rows, kept, isRounded, start, count);
                 else
                     ScoreChunk(worker, frame.Bound, rows, start, count);
                 worker.FinishSift(frame.Bound, last: false);
@@ -74,6 +81,8 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
                 _idle.Add(worker);
             });
 
+        if (kept is not null)
+            kept.Scale = frame.Scale;
         if (sift)
             _gate.Observe(points.Rows, resolved, unsifted);
         double inertia = 0;
@@ -86,14 +95,29 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
 
     public void Dispose()
     {
+        _rounded?.Dispose();
         _int16?.Dispose();
         _scorer.Dispose();
         while (_idle.TryTake(out Certifier<TVector, TLanes>? worker))
             worker.Dispose();
     }
 
+    // Rounded rows to read, or to fill: when all rows are scored and most were before, some times, and where there is room. Others take over from Lloyd's algorithm after an assignment or two, mostly.
+    private RoundedRows? Keep(float scale, RowPattern rows)
+    {
+        if (_rounded is not null && _rounded.Scale == scale)
+            return _rounded;
+        PointSet points = _labelling.Points;
+        if (++_repeats <= Tuning.RoundedRepeats || !rows.IsAll || RoundedRows.Bytes(points.Rows, points.Dimensions) > _labelling.Spare)
+            return null;
+        _rounded ??= new RoundedRows(points.Rows, points.Dimensions);
+        _rounded.Scale = 0;
+        return _rounded;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void SiftChunk(Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, RowPattern pattern, int start, int count)
+    private void SiftChunk(
+        Certifier<TVector, TLanes> worker, in ScoreBound bound, CentroidSet centroids, RowPattern pattern, RoundedRows? kept, bool isRounded, int start, int count)
     {
         double inertia = 0;
         for (int row = start; row < start + count; row += PanelKernel.BlockRows)
@@ -103,9 +127,12 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
             int rows = Math.Min(PanelKernel.BlockRows, start + count - row);
             worker.TakenRows += rows;
             worker.Block.Take(_labelling.Rows, row, rows);
-            _int16!.BestTwo(rows, worker.Block);
+            if (kept is null)
+                _int16!.BestTwo(rows, worker.Block);
+            else
+                _int16!.BestTwo(rows, worker.Block, row, kept, isRounded);
             inertia += InertiaEstimate.Of(_labelling.Points, worker.Block, row, rows);
-            worker.Sift(_int16, bound, centroids, row, rows);
+            worker.Sift(_int16!, bound, centroids, row, rows);
         }
         _chunkInertia[start / _chunkRows] = inertia;
     }

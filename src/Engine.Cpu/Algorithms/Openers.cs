@@ -49,16 +49,16 @@ internal static class Openers
     public static IAssigner Auto(Labelling rows)
     {
         int d = rows.Points.Dimensions, k = rows.Clusters;
-        IAssigner lloyd = Lloyd.Open(rows);
         if ((double)rows.Points.Rows * k * d < Tuning.SmallFit || k < Tuning.FewClusters)
-            return new Fixed(lloyd, $"auto: {rows.Points.Rows:N0} × {d:N0} points and {k:N0} clusters are too few for bounds to pay");
+            return new Fixed(Lloyd.Open(rows), $"auto: {rows.Points.Rows:N0} × {d:N0} points and {k:N0} clusters are too few for bounds to pay");
         (Opener opener, string shape) = d >= Tuning.ProjectedFrom ? (Projection, "many dimensions")
             : Tuning.WalksPay(k, d) ? (Exponion, "few dimensions")
             : (Hamerly, "few dimensions and clusters");
         long bytes = opener.Bytes(rows);
         if (bytes > rows.Memory)
-            return new Fixed(lloyd, $"auto: bounds would take {bytes:N0} bytes; {rows.Memory:N0} are allowed");
-        return new Adaptive(rows, lloyd, opener.Open(rows), shape);
+            return new Fixed(Lloyd.Open(rows), $"auto: bounds would take {bytes:N0} bytes; {rows.Memory:N0} are allowed");
+        rows.Spare = rows.Memory - bytes;
+        return new Adaptive(rows, Lloyd.Open(rows), opener.Open(rows), shape);
     }
 
     private static bool ForCentroids(Labelling rows) =>

@@ -10,7 +10,7 @@ namespace KMeansFast.Cpu.Kernels;
 /// <remarks>
 /// For scores with a wide bound: where rows have several near centroids, two of them often share a lane, three hardly ever, and a list of
 /// candidates is complete where no lane's third best is one. The tag takes <see cref="Bits"/> bits of each score: <see cref="Coarseness"/> has to go
-/// into the bound.
+/// into the bound. Scores are finite: infinity would not survive a tag.
 /// </remarks>
 internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector second, TVector third) : IScoreSink<TVector, BestThree<TVector, TLanes>>
     where TVector : struct
@@ -26,9 +26,6 @@ internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector
     public const float Coarseness = 2f / (1 << (23 - Bits));
 
     private const int Tag = (1 << Bits) - 1;
-
-    // Above every score of a frame. Infinity, the score of a place without a centroid, would not survive a tag.
-    private const float Nothing = 1e38f;
 
     private readonly TVector _best = best;
     private readonly TVector _second = second;
@@ -51,7 +48,7 @@ internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public BestThree<TVector, TLanes> Accept(TVector scores, int vector)
     {
-        TVector tagged = TLanes.SelectBits(TLanes.BroadcastInt32(Tag), TLanes.BroadcastInt32(vector), TLanes.Min(scores, TLanes.Broadcast(Nothing)));
+        TVector tagged = TLanes.SelectBits(TLanes.BroadcastInt32(Tag), TLanes.BroadcastInt32(vector), scores);
         TVector rest = TLanes.Max(_best, tagged);
         return new(TLanes.Min(_best, tagged), TLanes.Min(_second, rest), TLanes.Min(_third, TLanes.Max(_second, rest)));
     }
@@ -85,9 +82,6 @@ internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int List(float* state, float limit, Span<int> clusters)
     {
-        // Where nothing is certain, places without a centroid would be within the limit too.
-        if (!(limit < Nothing / 2))
-            return 0;
         TVector limits = TLanes.Broadcast(limit);
         TVector mask = TLanes.BroadcastInt32(~Tag), zero = TLanes.Broadcast(0);
         if (TLanes.AnyAtMost(TLanes.SelectBits(mask, TLanes.Load(state + (2 * TLanes.Count)), zero), limits))

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>
-/// Packed centroids rounded to int16, each with a scale of its own, in the panels of <see cref="PackedCentroids"/>. A panel is strips of at most
-/// two vectors, one after the other; a strip is packed pair of coordinates by pair.
+/// Packed centroids rounded to int16, each with a scale of its own, in strips of two vectors (the last may have one), whatever the panels of
+/// <see cref="PackedCentroids"/> are. A strip is packed pair of coordinates by pair.
 /// </summary>
 /// <remarks>
 /// A scale is the largest with which the norm of every block is at most <see cref="Int16Kernel.NormLimit"/>, so that no dot product of a block
@@ -14,33 +14,52 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     where TVector : struct
     where TLanes : struct, ILanes<TVector>
 {
+    /// <summary>The half norm of a place without a centroid: above every score of a frame, and finite, so that a tag in its lowest bits makes no NaN of it.</summary>
+    public const float Nowhere = 1e38f;
+
     private readonly PackedCentroids _packed;
     private readonly AlignedBuffer _pairs;
     private readonly AlignedBuffer _steps;
+    private readonly AlignedBuffer _halfNorms;
     private readonly float[] _residuals;
+    private readonly int _vectors;
 
     public Int16Centroids(PackedCentroids packed)
     {
         _packed = packed;
-        long places = (long)packed.FirstVector(packed.Panels) * TLanes.Count;
+        _vectors = packed.FirstVector(packed.Panels);
+        long places = (long)_vectors * TLanes.Count;
         _pairs = new AlignedBuffer(places * Pairs);
         _steps = new AlignedBuffer(places);
+        _halfNorms = new AlignedBuffer(places);
         _residuals = new float[packed.Panels];
     }
 
-    /// <summary>The same centroids in float32.</summary>
-    public PackedCentroids Packed => _packed;
+    /// <summary>Strips.</summary>
+    public int Strips => (_vectors + Int16Tiles.Vectors - 1) / Int16Tiles.Vectors;
 
     /// <summary>Pairs of coordinates; the last has a 0 where d is odd.</summary>
-    public int Pairs => (_packed.Dimensions + 1) / 2;
+    public int Pairs => Int16Kernel.Pairs(_packed.Dimensions);
+
+    /// <summary>Pairs in a block; the last may have fewer.</summary>
+    public int BlockPairs => Int16Kernel.BlockDimensions(_packed.Dimensions) / 2;
 
     /// <summary>An upper bound on ‖ĉ − what is stored of it‖ / ‖ĉ‖ of every centroid.</summary>
     public float Residual { get; private set; }
 
-    public int* Panel(int panel) => (int*)_pairs.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count * Pairs);
+    /// <summary>The number of a strip's first vector.</summary>
+    public static int FirstVector(int strip) => strip * Int16Tiles.Vectors;
 
-    /// <summary>What one unit of each centroid of a panel is worth.</summary>
-    public float* Steps(int panel) => _steps.Pointer + ((long)_packed.FirstVector(panel) * TLanes.Count);
+    /// <summary>Vectors in a strip.</summary>
+    public int Vectors(int strip) => Math.Min(Int16Tiles.Vectors, _vectors - FirstVector(strip));
+
+    public int* Strip(int strip) => (int*)_pairs.Pointer + ((long)FirstVector(strip) * TLanes.Count * Pairs);
+
+    /// <summary>What one unit of each centroid of a strip is worth.</summary>
+    public float* Steps(int strip) => _steps.Pointer + ((long)FirstVector(strip) * TLanes.Count);
+
+    /// <summary>Half the squared norm of each centroid of a strip; <see cref="Nowhere"/> at places past k.</summary>
+    public float* HalfNorms(int strip) => _halfNorms.Pointer + ((long)FirstVector(strip) * TLanes.Count);
 
     /// <summary>Rounds the centroids that the float32 panels hold. O(k·d).</summary>
     public void Pack(int threads)
@@ -51,12 +70,14 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
             float residual = 0;
             for (int vector = 0; vector < vectors; vector++)
             {
-                int strip = vector / Int16Tiles.Vectors * Int16Tiles.Vectors;
-                int stripWidth = Math.Min(Int16Tiles.Vectors, vectors - strip) * TLanes.Count;
-                int lane = vector * TLanes.Count;
-                int* pairs = Panel(panel) + ((long)strip * TLanes.Count * Pairs) + lane - (strip * TLanes.Count);
+                int number = _packed.FirstVector(panel) + vector;
+                int strip = number / Int16Tiles.Vectors;
+                int lane = (number - FirstVector(strip)) * TLanes.Count;
                 residual = MathF.Max(residual, Pack(
-                    _packed.Panel(panel) + lane, vectors * TLanes.Count, pairs, stripWidth, _packed.Dimensions, Steps(panel) + lane));
+                    _packed.Panel(panel) + (vector * TLanes.Count), vectors * TLanes.Count, Strip(strip) + lane, Vectors(strip) * TLanes.Count, _packed.Dimensions,
+                    Steps(strip) + lane));
+                TVector halfNorms = TLanes.Load(_packed.HalfNorms(panel) + (vector * TLanes.Count));
+                TLanes.Store(TLanes.Min(halfNorms, TLanes.Broadcast(Nowhere)), HalfNorms(strip) + lane);
             }
             _residuals[panel] = residual;
         });
@@ -69,6 +90,7 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     {
         _pairs.Dispose();
         _steps.Dispose();
+        _halfNorms.Dispose();
     }
 
     // One vector of centroids; coordinates are `width` apart, and pairs of them `pairsWidth`. Returns the largest relative residual.
@@ -77,10 +99,11 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     {
         TVector zero = TLanes.Broadcast(0);
         TVector norm = zero, blockNorm = zero, largest = zero;
-        for (int start = 0; start < dimensions; start += Int16Kernel.BlockDimensions)
+        int length = Int16Kernel.BlockDimensions(dimensions);
+        for (int start = 0; start < dimensions; start += length)
         {
             TVector block = zero;
-            for (int l = start; l < Math.Min(dimensions, start + Int16Kernel.BlockDimensions); l++)
+            for (int l = start; l < Math.Min(dimensions, start + length); l++)
             {
                 TVector value = TLanes.Load(coordinates + ((long)l * width));
                 block = TLanes.MultiplyAdd(value, value, block);

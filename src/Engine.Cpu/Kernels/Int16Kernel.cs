@@ -12,10 +12,11 @@ namespace KMeansFast.Cpu.Kernels;
 /// </remarks>
 internal static unsafe class Int16Kernel
 {
-    public const int BlockDimensions = 256;
+    /// <summary>Coordinates of a block at most.</summary>
+    public const int LongestBlock = 320;
 
     /// <summary>
-    /// The greatest norm of a scaled block before rounding. Rounding moves it by at most ½√256; norms of at most √2³¹ − 1 make dot products that fit int32.
+    /// The greatest norm of a scaled block before rounding. Rounding moves it by at most ½√320; norms of at most √2³¹ − 1 make dot products that fit int32.
     /// </summary>
     public const float NormLimit = 46_330;
 
@@ -43,7 +44,19 @@ internal static unsafe class Int16Kernel
     }
 
     /// <summary>The roundings on the way of a block's sum into its score: conversion, addition, both steps and their products.</summary>
-    public static int Depth(int dimensions) => 6 + ((dimensions + BlockDimensions - 1) / BlockDimensions);
+    public static int Depth(int dimensions) => 6 + Blocks(dimensions);
+
+    /// <summary>Coordinates of a block, an even number: blocks are as equal as can be, since every one has the same work at its end. The last may have fewer.</summary>
+    public static int BlockDimensions(int dimensions)
+    {
+        int blocks = Blocks(dimensions);
+        return 2 * ((((dimensions + 1) / 2) + blocks - 1) / blocks);
+    }
+
+    private static int Blocks(int dimensions) => (dimensions + LongestBlock - 1) / LongestBlock;
+
+    /// <summary>Pairs of coordinates of a vector; the last has a 0 where d is odd.</summary>
+    public static int Pairs(int dimensions) => (dimensions + 1) / 2;
 
     /// <summary>Floats of staging: that of the panel kernel, pairs and steps.</summary>
     public static long StagingLength(int dimensions, int lanes) =>
@@ -66,17 +79,17 @@ internal static unsafe class Int16Kernel
         where TLanes : struct, ILanes<TVector>
     {
         float factor = NormFactor(dimensions);
-        for (int i = 0; i < count; i++, framed += dimensions, pairs += (dimensions + 1) / 2)
+        for (int i = 0; i < count; i++, framed += dimensions, pairs += Pairs(dimensions))
         {
             float square = squaredNorms[i];
             if (!(square > LeastSquaredNorm))
             {
-                new Span<int>(pairs, (dimensions + 1) / 2).Clear();
+                new Span<int>(pairs, Pairs(dimensions)).Clear();
                 steps[i] = 0;
                 residuals[i] = 1;
                 continue;
             }
-            float blockNorm = MathF.Sqrt(dimensions <= BlockDimensions ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
+            float blockNorm = MathF.Sqrt(dimensions <= LongestBlock ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
             float scale = NormLimit / blockNorm;
             float residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
             if (residual > 0.26f * dimensions)
@@ -90,19 +103,19 @@ internal static unsafe class Int16Kernel
         }
     }
 
-    /// <summary>Scores some rows of a block against one panel: see <see cref="PanelKernel"/>.</summary>
+    /// <summary>Scores some rows of a block against one strip of centroids: see <see cref="PanelKernel"/>.</summary>
     /// <param name="pairs">The block's rows, ⌈d/2⌉ pairs each.</param>
     /// <param name="rowSteps">What a unit of each row of the block is worth.</param>
     /// <param name="rows">Which rows of the block; in a buffer of <see cref="PanelKernel.BlockRows"/>, whose rest is used as scratch.</param>
     /// <param name="count">How many, at least 1.</param>
     /// <param name="centroids">The centroids, packed for the same number of lanes.</param>
-    /// <param name="panel">The panel.</param>
+    /// <param name="strip">The strip.</param>
     /// <param name="partial">Scratch of <see cref="PanelKernel.PartialLength"/> floats.</param>
     /// <param name="state">The sink's state, <paramref name="stride"/> floats for each row of the block.</param>
     /// <param name="stride">Floats of state for each row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Score<TVector, TLanes, TSink>(
-        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids<TVector, TLanes> centroids, int panel, float* partial, float* state, int stride)
+        int* pairs, float* rowSteps, int* rows, int count, Int16Centroids<TVector, TLanes> centroids, int strip, float* partial, float* state, int stride)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
@@ -111,41 +124,36 @@ internal static unsafe class Int16Kernel
         for (int i = count; i % tileRows != 0; i++)
             rows[i] = rows[count - 1];
         int length = centroids.Pairs;
-        int panelVectors = centroids.Packed.Vectors(panel);
-        for (int first = 0; first < panelVectors; first += Int16Tiles.Vectors)
+        int vectors = centroids.Vectors(strip);
+        int width = vectors * TLanes.Count;
+        var tile = new Int16Tile
         {
-            int vectors = Math.Min(Int16Tiles.Vectors, panelVectors - first);
-            int width = vectors * TLanes.Count;
-            int lane = first * TLanes.Count;
-            var tile = new Int16Tile
+            X = pairs,
+            Stride = length,
+            C = centroids.Strip(strip),
+            RowSteps = rowSteps,
+            Steps = centroids.Steps(strip),
+            HalfNorms = centroids.HalfNorms(strip),
+            Vector = Int16Centroids<TVector, TLanes>.FirstVector(strip),
+            State = state,
+            StateStride = stride,
+            // Strips are narrower than panels: the rest of the scratch is free.
+            Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
+        };
+        for (int start = 0; start < length; start += centroids.BlockPairs)
+        {
+            tile.Length = Math.Min(centroids.BlockPairs, length - start);
+            tile.Resume = start > 0;
+            tile.Last = start + tile.Length == length;
+            for (int row = 0; row < count; row += tileRows)
             {
-                X = pairs,
-                Stride = length,
-                C = centroids.Panel(panel) + ((long)lane * length),
-                RowSteps = rowSteps,
-                Steps = centroids.Steps(panel) + lane,
-                HalfNorms = centroids.Packed.HalfNorms(panel) + lane,
-                Vector = centroids.Packed.FirstVector(panel) + first,
-                State = state,
-                StateStride = stride,
-                // Strips are narrower than panels: the rest of the scratch is free.
-                Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
-            };
-            for (int start = 0; start < length; start += BlockDimensions / 2)
-            {
-                tile.Length = Math.Min(BlockDimensions / 2, length - start);
-                tile.Resume = start > 0;
-                tile.Last = start + tile.Length == length;
-                for (int row = 0; row < count; row += tileRows)
-                {
-                    tile.Rows = rows + row;
-                    tile.Count = Math.Min(tileRows, count - row);
-                    tile.Partial = partial + (row * width);
-                    Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
-                }
-                tile.X += tile.Length;
-                tile.C += (long)tile.Length * width;
+                tile.Rows = rows + row;
+                tile.Count = Math.Min(tileRows, count - row);
+                tile.Partial = partial + (row * width);
+                Int16Tiles.Run<TVector, TLanes, TSink>(tile, vectors);
             }
+            tile.X += tile.Length;
+            tile.C += (long)tile.Length * width;
         }
     }
 
@@ -185,9 +193,10 @@ internal static unsafe class Int16Kernel
         where TLanes : struct, ILanes<TVector>
     {
         float largest = 0;
-        for (int start = 0; start < dimensions; start += BlockDimensions)
+        int block = BlockDimensions(dimensions);
+        for (int start = 0; start < dimensions; start += block)
         {
-            int end = Math.Min(dimensions, start + BlockDimensions);
+            int end = Math.Min(dimensions, start + block);
             TVector squares = TLanes.Broadcast(0);
             int l = start;
             for (; l <= end - TLanes.Count; l += TLanes.Count)

@@ -41,22 +41,33 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     public void BestTwo(int count, RowBlock block)
     {
         var staging = new Int16Staging(block, _dimensions);
-        _scorer.Frame(count, block, staging.Framed);
-        Int16Kernel.Quantise<TVector, TLanes>(staging.Framed, count, _dimensions, block.SquaredNorms, staging.Pairs, staging.Steps, block.Residuals);
-        if (_three)
+        Round(count, block, staging, staging.Pairs, staging.Steps, block.Residuals);
+        Score(count, block, staging, staging.Pairs, staging.Steps);
+    }
+
+    /// <summary>As the other, of rows that are or will be kept.</summary>
+    /// <param name="count">Rows of the block.</param>
+    /// <param name="block">The block; where rows are read from <paramref name="kept"/> it need not have taken them.</param>
+    /// <param name="first">The block's first row.</param>
+    /// <param name="kept">The rows rounded in this frame.</param>
+    /// <param name="isRounded">Whether they are there already; else they are put there.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void BestTwo(int count, RowBlock block, int first, RoundedRows kept, bool isRounded)
+    {
+        var staging = new Int16Staging(block, _dimensions);
+        int* pairs = kept.Pairs(first);
+        float* steps = kept.Steps + first, residuals = kept.Residuals + first, norms = kept.SquaredNorms + first;
+        if (isRounded)
         {
-            for (int i = 0; i < count; i++)
-                BestThree<TVector, TLanes>.Clear(staging.State + (i * BestThree<TVector, TLanes>.Stride));
-            Score<BestThree<TVector, TLanes>>(count, staging, BestThree<TVector, TLanes>.Stride);
-            for (int i = 0; i < count; i++)
-                (block.Clusters[i], block.Best[i], block.Second[i]) = BestThree<TVector, TLanes>.Read(staging.State + (i * BestThree<TVector, TLanes>.Stride));
-            return;
+            new Span<float>(norms, count).CopyTo(new Span<float>(block.SquaredNorms, count));
         }
-        for (int i = 0; i < count; i++)
-            BestTwo<TVector, TLanes>.Clear(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
-        Score<BestTwo<TVector, TLanes>>(count, staging, BestTwo<TVector, TLanes>.Stride);
-        for (int i = 0; i < count; i++)
-            (block.Clusters[i], block.Best[i], block.Second[i]) = BestTwo<TVector, TLanes>.Read(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
+        else
+        {
+            Round(count, block, staging, pairs, steps, residuals);
+            new Span<float>(block.SquaredNorms, count).CopyTo(new Span<float>(norms, count));
+        }
+        new Span<float>(residuals, count).CopyTo(new Span<float>(block.Residuals, count));
+        Score(count, block, staging, pairs, steps);
     }
 
     /// <summary>
@@ -65,6 +76,9 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     /// </summary>
     public int ListCandidates(int position, float limit, RowBlock block, Span<int> candidates)
     {
+        // Where nothing is certain, places without a centroid would be within the limit too.
+        if (!(limit < Int16Centroids<TVector, TLanes>.Nowhere / 2))
+            return 0;
         float* state = new Int16Staging(block, _dimensions).State;
         return _three
             ? BestThree<TVector, TLanes>.List(state + (position * BestThree<TVector, TLanes>.Stride), limit, candidates)
@@ -73,17 +87,39 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
 
     public void Dispose() => _centroids.Dispose();
 
-    private void Score<TSink>(int count, in Int16Staging staging, int stride)
+    private void Round(int count, RowBlock block, in Int16Staging staging, int* pairs, float* steps, float* residuals)
+    {
+        _scorer.Frame(count, block, staging.Framed);
+        Int16Kernel.Quantise<TVector, TLanes>(staging.Framed, count, _dimensions, block.SquaredNorms, pairs, steps, residuals);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Score(int count, RowBlock block, in Int16Staging staging, int* pairs, float* steps)
+    {
+        if (_three)
+        {
+            for (int i = 0; i < count; i++)
+                BestThree<TVector, TLanes>.Clear(staging.State + (i * BestThree<TVector, TLanes>.Stride));
+            Score<BestThree<TVector, TLanes>>(count, staging, pairs, steps, BestThree<TVector, TLanes>.Stride);
+            for (int i = 0; i < count; i++)
+                (block.Clusters[i], block.Best[i], block.Second[i]) = BestThree<TVector, TLanes>.Read(staging.State + (i * BestThree<TVector, TLanes>.Stride));
+            return;
+        }
+        for (int i = 0; i < count; i++)
+            BestTwo<TVector, TLanes>.Clear(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
+        Score<BestTwo<TVector, TLanes>>(count, staging, pairs, steps, BestTwo<TVector, TLanes>.Stride);
+        for (int i = 0; i < count; i++)
+            (block.Clusters[i], block.Best[i], block.Second[i]) = BestTwo<TVector, TLanes>.Read(staging.State + (i * BestTwo<TVector, TLanes>.Stride));
+    }
+
+    private void Score<TSink>(int count, in Int16Staging staging, int* pairs, float* steps, int stride)
         where TSink : struct, IScoreSink<TVector, TSink>
     {
         int* rows = stackalloc int[PanelKernel.BlockRows];
         for (int i = 0; i < count; i++)
             rows[i] = i;
-        for (int panel = 0; panel < _scorer.Packed.Panels; panel++)
-        {
-            Int16Kernel.Score<TVector, TLanes, TSink>(
-                staging.Pairs, staging.Steps, rows, count, _centroids, panel, staging.Partial, staging.State, stride);
-        }
+        for (int strip = 0; strip < _centroids.Strips; strip++)
+            Int16Kernel.Score<TVector, TLanes, TSink>(pairs, steps, rows, count, _centroids, strip, staging.Partial, staging.State, stride);
     }
 
     // The panel kernel's staging, then pairs and steps.

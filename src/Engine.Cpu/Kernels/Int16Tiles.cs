@@ -9,7 +9,7 @@ namespace KMeansFast.Cpu.Kernels;
 /// A pair of coordinates of the 8 × 2 tile is two loads, eight broadcasts and 16 times a multiply-add of pairs (vpmaddwd) and an addition; 4 × 2 is
 /// the same for 16 registers. Products wait some rows before they are added: processors take the oldest instruction that is ready, and additions, which
 /// every port can do, would else take the ports of the multiplications that follow (Zen 4: 1.48 times the FMA peak without, 1.7 with; that is why
-/// tiles are two vectors wide, not three: the products need the registers). Sums of a block are exact, the scales see to that; from block to block
+/// tiles are two vectors wide, not three as panels: the products need the registers). Sums of a block are exact, the scales see to that; from block to block
 /// they are added in float32. Scalar equivalent: <c>score[i][j] = h[j] − a[i]·b[j]·Σ_l q[i][l]·r[j][l]</c>.
 /// </remarks>
 internal static unsafe class Int16Tiles
@@ -235,7 +235,7 @@ internal unsafe ref struct Int16Tile
     /// <summary>Rows whose scores are wanted.</summary>
     public int Count;
 
-    /// <summary>The panel's pairs, from the block's first on.</summary>
+    /// <summary>The strip's pairs, from the block's first on.</summary>
     public int* C;
 
     /// <summary>Pairs in this block.</summary>
@@ -256,13 +256,13 @@ internal unsafe ref struct Int16Tile
     /// <summary>What one unit of each row of the block is worth.</summary>
     public float* RowSteps;
 
-    /// <summary>What one unit of each centroid of the panel is worth.</summary>
+    /// <summary>What one unit of each centroid of the strip is worth.</summary>
     public float* Steps;
 
-    /// <summary>The panel's half norms.</summary>
+    /// <summary>The strip's half norms.</summary>
     public float* HalfNorms;
 
-    /// <summary>The number of the panel's first vector.</summary>
+    /// <summary>The number of the strip's first vector.</summary>
     public int Vector;
 
     /// <summary>The sink's state.</summary>

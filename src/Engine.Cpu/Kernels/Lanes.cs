@@ -63,6 +63,12 @@ internal unsafe interface ILanes<TVector> where TVector : struct
     /// <summary>One bit for each lane: whether it equals <paramref name="b"/>'s.</summary>
     static abstract uint EqualLanes(TVector a, TVector b);
 
+    /// <summary>One bit for each lane: whether its int32 equals <paramref name="b"/>'s.</summary>
+    static abstract uint EqualInt32Lanes(TVector a, TVector b);
+
+    /// <summary>The greatest of all lanes.</summary>
+    static abstract float MaxAcross(TVector value);
+
     /// <summary>The sum of the lanes, in any order.</summary>
     static abstract float Sum(TVector value);
 
@@ -148,13 +154,7 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     public static bool AnyAtMost(Vector<float> a, Vector<float> b) => Vector.LessThanOrEqualAny(a, b);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint AtMost(Vector<float> a, Vector<float> b)
-    {
-        Vector<int> yes = Vector.LessThanOrEqual(a, b);
-        return Vector<float>.Count == Vector512<float>.Count ? (uint)yes.AsVector512().ExtractMostSignificantBits()
-            : Vector<float>.Count == Vector256<float>.Count ? yes.AsVector256().ExtractMostSignificantBits()
-            : yes.AsVector128().ExtractMostSignificantBits();
-    }
+    public static uint AtMost(Vector<float> a, Vector<float> b) => Bits(Vector.LessThanOrEqual(a, b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float MinAcross(Vector<float> value)
@@ -165,12 +165,18 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint EqualLanes(Vector<float> a, Vector<float> b)
+    public static uint EqualLanes(Vector<float> a, Vector<float> b) => Bits(Vector.Equals(a, b));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint EqualInt32Lanes(Vector<float> a, Vector<float> b) => Bits(Vector.Equals(Vector.AsVectorInt32(a), Vector.AsVectorInt32(b)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(Vector<float> value)
     {
-        Vector<float> equal = Vector.AsVectorSingle(Vector.Equals(a, b));
-        if (Vector<float>.Count == 16)
-            return (uint)equal.AsVector512().ExtractMostSignificantBits();
-        return Vector<float>.Count == 8 ? equal.AsVector256().ExtractMostSignificantBits() : equal.AsVector128().ExtractMostSignificantBits();
+        float most = value[0];
+        for (int lane = 1; lane < Vector<float>.Count; lane++)
+            most = MathF.Max(most, value[lane]);
+        return most;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -228,6 +234,14 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         Vector128<short> stored = Sse2.PackSignedSaturate(four, four);
         stored.GetLower().Store(destination);
         return Vector128.ConvertToSingle(Vector128.WidenLower(stored)).AsVector();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static uint Bits(Vector<int> yes)
+    {
+        if (Vector<float>.Count == Vector512<float>.Count)
+            return (uint)yes.AsVector512().ExtractMostSignificantBits();
+        return Vector<float>.Count == Vector256<float>.Count ? yes.AsVector256().ExtractMostSignificantBits() : yes.AsVector128().ExtractMostSignificantBits();
     }
 }
 
@@ -309,6 +323,20 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint EqualLanes(Vector512<float> a, Vector512<float> b) => (uint)Vector512.Equals(a, b).ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint EqualInt32Lanes(Vector512<float> a, Vector512<float> b) => (uint)Vector512.Equals(a.AsInt32(), b.AsInt32()).ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float MaxAcross(Vector512<float> value)
+    {
+        Vector256<float> eight = Vector256.Max(value.GetLower(), value.GetUpper());
+        var four = Vector128.Max(eight.GetLower(), eight.GetUpper());
+        float most = four[0];
+        for (int lane = 1; lane < 4; lane++)
+            most = MathF.Max(most, four[lane]);
+        return most;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Vector512<float> value) => Vector512.Sum(value);

@@ -106,6 +106,9 @@ internal static class Tuning
     /// <summary>What it costs to resolve a row that int16 scores leave a few candidates, in float32 passes over all clusters.</summary>
     public static double ResolvedRowCost(int clusters) => ResolvedRowScores / clusters;
 
+    /// <summary>Assignments in int16 after which rows stay rounded from one to the next: the memory has to be written, and most fits leave Lloyd's algorithm before.</summary>
+    public const int RoundedRepeats = 2;
+
     /// <summary>Rows in a chunk: a multiple of the kernel's block, enough work to pay for its dispatch.</summary>
     public static int ChunkRows(int clusters, int dimensions)
     {
