@@ -19,9 +19,9 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
     private readonly RowScorer<TVector, TLanes> _scorer;
     private readonly Int16Scorer<TVector, TLanes>? _int16;
     private readonly Int16Gate _gate;
-    private RoundedRows? _rounded;
-    private int _repeats;
     private readonly ConcurrentBag<Certifier<TVector, TLanes>> _idle = [];
+    private RoundedRows? _rounded;
+    private int _repeats; // assignments in int16
 
     public Lloyd(Labelling labelling)
     {
