@@ -8,8 +8,8 @@ namespace KMeansFast.Cpu.Algorithms;
 /// <remarks>
 /// The algorithm with bounds always runs on a sample, every so many blocks of rows (the pilots), first; what it computes there says what it would cost on
 /// all rows, in units of Lloyd's work (<see cref="IAssigner.RelativeCost"/>). It gets all rows where that is clearly less, and loses them where it
-/// turns out to cost more; then the pilots wait longer each time before it is tried again. Where rows change over dearly, it has to be less twice running, because bounds
-/// are tightest in their first assignment, and the pilots wait longer each time that it is not. All share the labels, so that taking over costs one
+/// turns out to cost more; then the pilots wait longer each time before it is tried again. The pilots also wait longer where bounds do not pay, and where rows change
+/// over dearly, they have to pay twice running, because bounds are tightest in their first assignment. All share the labels, so that taking over costs one
 /// assignment without bounds. The choice depends on counts, not on clocks: the same fit chooses the same. No bit of a result depends on it.
 /// </remarks>
 internal sealed class Adaptive : IAssigner
@@ -92,8 +92,7 @@ internal sealed class Adaptive : IAssigner
         if (_pilotBounds > 0 && !pays)
         {
             _wait = _pause;
-            if (isDear)
-                _pause = Math.Min(2 * _pause, LongestPause);
+            _pause = Math.Min(2 * _pause, isDear ? LongestPause : 2 * FirstPause);
         }
         else
         {

@@ -98,7 +98,7 @@ internal sealed unsafe class Exponion<TVector, TLanes> : IAssigner
                 _idle.Add(worker);
             });
         _epochs.Add(centroids, fresh || rebase, largestUpper, largestLower);
-        RelativeCost = Tuning.WalkCost(centroids.Clusters, centroids.Dimensions, taken, distances);
+        RelativeCost = Tuning.WalkCost(centroids.Clusters, centroids.Dimensions, taken, gathered: 0, distances);
         double estimate = scored == points.Rows ? inertia / ((double)frame.Scale * frame.Scale) : double.NaN;
         return new AssignReport(moved, resolved, distances, estimate);
     }

@@ -76,7 +76,7 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
                 (worker.Distances, worker.Scored, worker.Inertia, worker.Taken) = (0, 0, 0, 0);
                 _idle.Add(worker);
             });
-        RelativeCost = Tuning.WalkCost(centroids.Clusters, centroids.Dimensions, taken, distances);
+        RelativeCost = Tuning.WalkCost(centroids.Clusters, centroids.Dimensions, taken, gathered: distances / centroids.Clusters, distances);
         double estimate = scored == _labelling.Points.Rows ? inertia / ((double)frame.Scale * frame.Scale) : double.NaN;
         return new AssignReport(moved, resolved, distances, estimate);
     }

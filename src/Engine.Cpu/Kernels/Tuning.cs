@@ -61,11 +61,15 @@ internal static class Tuning
         ((rows * PassOverhead) + (visited * (dimensions + (double)VisitOverhead)) + (pairs * PairCost(dimensions))) / LloydCost(dimensions, clusters, rows);
 
     /// <summary>
-    /// What an assignment cost that reads bounds row by row and computed so many distances, in units of Lloyd's: distances that are gathered cost a third more, and a
-    /// row that is read some seven cycles, where Lloyd's kernel takes (3 + 1.2·d)/16 for a distance (Zen 4: decision 9): 22 distances with 2 dimensions, 5 with 16.
+    /// What an assignment cost that reads bounds row by row and computed so many distances, in units of Lloyd's: distances that are gathered cost a third more, a
+    /// row whose bounds are read some five cycles, and one that is gathered some fifty, where Lloyd's kernel takes (3 + 1.2·d)/16 for a distance (Zen 4: decision 9). Rows of
+    /// one cluster that walk together are not gathered one by one.
     /// </summary>
-    public static double WalkCost(int clusters, int dimensions, long rows, long distances) =>
-        ((Math.Max(2, 118 / (3 + (1.2 * dimensions))) * rows) + (1.3 * distances)) / Math.Max(1, (double)rows * clusters);
+    public static double WalkCost(int clusters, int dimensions, long rows, long gathered, long distances)
+    {
+        double cycle = 16 / (3 + (1.2 * dimensions)); // in distances
+        return ((Math.Max(2, 5 * cycle) * rows) + (1.3 * distances) + (50 * cycle * gathered)) / Math.Max(1, (double)rows * clusters);
+    }
 
     /// <summary>Below so many multiply-adds for an assignment, Lloyd's takes a few milliseconds at most and bounds cannot save much.</summary>
     public const double SmallFit = 2e7;
