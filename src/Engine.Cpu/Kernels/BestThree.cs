@@ -65,14 +65,7 @@ internal readonly unsafe struct BestThree<TVector, TLanes>(TVector best, TVector
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (int Cluster, float Best, float Second) Read(float* state)
     {
-        TVector lanes = TLanes.Load(state);
-        float best = TLanes.MinAcross(lanes);
-        TVector bests = TLanes.Broadcast(best);
-        uint equal = TLanes.EqualLanes(lanes, bests);
-        int lane = BitOperations.TrailingZeroCount(equal);
-        // Of several lanes with the least score, the others are second; else it is the least of all but this one.
-        TVector others = TLanes.WhereLess(bests, lanes, lanes, TLanes.Broadcast(float.PositiveInfinity));
-        float second = (equal & (equal - 1)) != 0 ? best : TLanes.MinAcross(TLanes.Min(others, TLanes.Load(state + TLanes.Count)));
+        (int lane, float best, float second) = LeastTwo<TVector, TLanes>.Of(state);
         return ((NumberOf(best) * TLanes.Count) + lane, ScoreOf(best), ScoreOf(second));
     }
 

@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace KMeansFast.Cpu.Kernels;
@@ -47,14 +46,7 @@ internal readonly unsafe struct BestTwo<TVector, TLanes>(TVector best, TVector s
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (int Cluster, float Best, float Second) Read(float* state)
     {
-        TVector lanes = TLanes.Load(state);
-        float best = TLanes.MinAcross(lanes);
-        TVector bests = TLanes.Broadcast(best);
-        uint equal = TLanes.EqualLanes(lanes, bests);
-        int lane = BitOperations.TrailingZeroCount(equal);
-        // Of several lanes with the least score, the others are second; else it is the least of all but this one.
-        TVector others = TLanes.WhereLess(bests, lanes, lanes, TLanes.Broadcast(float.PositiveInfinity));
-        float second = (equal & (equal - 1)) != 0 ? best : TLanes.MinAcross(TLanes.Min(others, TLanes.Load(state + TLanes.Count)));
+        (int lane, float best, float second) = LeastTwo<TVector, TLanes>.Of(state);
         return (((int)state[(2 * TLanes.Count) + lane] * TLanes.Count) + lane, best, second);
     }
 

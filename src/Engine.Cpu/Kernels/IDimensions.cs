@@ -1,6 +1,6 @@
 namespace KMeansFast.Cpu.Kernels;
 
-/// <summary>A small number that a kernel is compiled for: of dimensions, or of centroids at a time.</summary>
+/// <summary>A small number that a kernel is compiled for: of dimensions, of centroids or rows at a time, or of vectors.</summary>
 internal interface IDimensions
 {
     static abstract int Count { get; }

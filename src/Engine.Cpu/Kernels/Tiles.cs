@@ -47,14 +47,14 @@ internal static unsafe class Tiles
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
-        where TWidth : struct, IWidth
-        where THeight : struct, IHeight
+        where TWidth : struct, IDimensions
+        where THeight : struct, IDimensions
     {
         int n = TLanes.Count;
         int* rows = t.Rows;
         float* x0 = t.X + (rows[0] * t.Stride), x1 = t.X + (rows[1] * t.Stride), x2 = t.X + (rows[2] * t.Stride), x3 = t.X + (rows[3] * t.Stride);
         float* x4 = x0, x5 = x0, x6 = x0, x7 = x0;
-        if (THeight.IsEight)
+        if (THeight.Count == 8)
         {
             x4 = t.X + (rows[4] * t.Stride);
             x5 = t.X + (rows[5] * t.Stride);
@@ -69,29 +69,29 @@ internal static unsafe class Tiles
         for (int l = 0; l < length; l++)
         {
             TVector ca = TLanes.Load(c);
-            TVector cb = TWidth.Vectors > 1 ? TLanes.Load(c + n) : zero;
-            TVector ce = TWidth.Vectors > 2 ? TLanes.Load(c + (2 * n)) : zero;
-            c += TWidth.Vectors * n;
+            TVector cb = TWidth.Count > 1 ? TLanes.Load(c + n) : zero;
+            TVector ce = TWidth.Count > 2 ? TLanes.Load(c + (2 * n)) : zero;
+            c += TWidth.Count * n;
             var v = new FourRows<TVector, TLanes>(TLanes.Broadcast(x0[l]), TLanes.Broadcast(x1[l]), TLanes.Broadcast(x2[l]), TLanes.Broadcast(x3[l]));
             a = v.MultiplyAdd(ca, a);
-            if (TWidth.Vectors > 1)
+            if (TWidth.Count > 1)
                 b = v.MultiplyAdd(cb, b);
-            if (TWidth.Vectors > 2)
+            if (TWidth.Count > 2)
                 e = v.MultiplyAdd(ce, e);
-            if (THeight.IsEight)
+            if (THeight.Count == 8)
             {
                 v = new FourRows<TVector, TLanes>(TLanes.Broadcast(x4[l]), TLanes.Broadcast(x5[l]), TLanes.Broadcast(x6[l]), TLanes.Broadcast(x7[l]));
                 a4 = v.MultiplyAdd(ca, a4);
-                if (TWidth.Vectors > 1)
+                if (TWidth.Count > 1)
                     b4 = v.MultiplyAdd(cb, b4);
-                if (TWidth.Vectors > 2)
+                if (TWidth.Count > 2)
                     e4 = v.MultiplyAdd(ce, e4);
             }
         }
 
         float* partial = t.Partial;
         Finish<TVector, TLanes, TSink, TWidth>(t, ref partial, 0, a, b, e);
-        if (THeight.IsEight)
+        if (THeight.Count == 8)
             Finish<TVector, TLanes, TSink, TWidth>(t, ref partial, 4, a4, b4, e4);
     }
 
@@ -102,31 +102,31 @@ internal static unsafe class Tiles
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
-        where TWidth : struct, IWidth
+        where TWidth : struct, IDimensions
     {
         if (t.Resume)
         {
             a = a.Add(partial);
-            if (TWidth.Vectors > 1)
+            if (TWidth.Count > 1)
                 b = b.Add(partial + (4 * TLanes.Count));
-            if (TWidth.Vectors > 2)
+            if (TWidth.Count > 2)
                 e = e.Add(partial + (8 * TLanes.Count));
         }
         if (!t.Last)
         {
             a.Store(partial);
-            if (TWidth.Vectors > 1)
+            if (TWidth.Count > 1)
                 b.Store(partial + (4 * TLanes.Count));
-            if (TWidth.Vectors > 2)
+            if (TWidth.Count > 2)
                 e.Store(partial + (8 * TLanes.Count));
-            partial += TWidth.Vectors * 4 * TLanes.Count;
+            partial += TWidth.Count * 4 * TLanes.Count;
             return;
         }
         Accept<TVector, TLanes, TSink, TWidth>(t, first, a.R0, b.R0, e.R0);
         Accept<TVector, TLanes, TSink, TWidth>(t, first + 1, a.R1, b.R1, e.R1);
         Accept<TVector, TLanes, TSink, TWidth>(t, first + 2, a.R2, b.R2, e.R2);
         Accept<TVector, TLanes, TSink, TWidth>(t, first + 3, a.R3, b.R3, e.R3);
-        partial += TWidth.Vectors * 4 * TLanes.Count;
+        partial += TWidth.Count * 4 * TLanes.Count;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -134,53 +134,18 @@ internal static unsafe class Tiles
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
-        where TWidth : struct, IWidth
+        where TWidth : struct, IDimensions
     {
         if (row >= t.Count)
             return;
         float* state = t.State + (t.Rows[row] * (long)t.StateStride);
         float* h = t.HalfNorms;
         TSink sink = TSink.Load(state).Accept(TLanes.Subtract(TLanes.Load(h), a), t.Vector);
-        if (TWidth.Vectors > 1)
+        if (TWidth.Count > 1)
             sink = sink.Accept(TLanes.Subtract(TLanes.Load(h + TLanes.Count), b), t.Vector + 1);
-        if (TWidth.Vectors > 2)
+        if (TWidth.Count > 2)
             sink = sink.Accept(TLanes.Subtract(TLanes.Load(h + (2 * TLanes.Count)), e), t.Vector + 2);
         sink.Store(state);
-    }
-
-    private interface IWidth
-    {
-        static abstract int Vectors { get; }
-    }
-
-    private interface IHeight
-    {
-        static abstract bool IsEight { get; }
-    }
-
-    private readonly struct Eight : IHeight
-    {
-        public static bool IsEight => true;
-    }
-
-    private readonly struct Four : IHeight
-    {
-        public static bool IsEight => false;
-    }
-
-    private readonly struct One : IWidth
-    {
-        public static int Vectors => 1;
-    }
-
-    private readonly struct Two : IWidth
-    {
-        public static int Vectors => 2;
-    }
-
-    private readonly struct Three : IWidth
-    {
-        public static int Vectors => 3;
     }
 }
 
