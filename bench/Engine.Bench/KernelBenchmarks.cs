@@ -21,7 +21,7 @@ public class KernelBenchmarks : IDisposable
     public Workload Workload { get; set; } = Workload.Kernels[0];
 
     /// <summary>Named like contenders, because they run on the processors.</summary>
-    [Params("cpu/rows", "cpu/panel", "cpu/panel-best-only", "cpu/int16")]
+    [Params("cpu/rows", "cpu/panel", "cpu/panel-best-only", "cpu/int16", "cpu/int16-intrinsics")]
     public string Algorithm { get; set; } = "";
 
     public static IEnumerable<Workload> Workloads => Workload.Kernels;
@@ -49,7 +49,7 @@ public class KernelBenchmarks : IDisposable
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
-        var kernel = new Kernel<TVector, TLanes>(Workload);
+        var kernel = new Kernel<TVector, TLanes>(Workload, Algorithm == "cpu/int16" ? VnniLoop.Shared : null);
         _dispose = kernel.Dispose;
         _run = Algorithm switch
         {
@@ -57,6 +57,7 @@ public class KernelBenchmarks : IDisposable
             "cpu/panel" => kernel.Panel<BestTwo<TVector, TLanes>>,
             "cpu/panel-best-only" => kernel.Panel<BestOnly<TVector, TLanes>>,
             "cpu/int16" => kernel.Int16,
+            "cpu/int16-intrinsics" => kernel.Int16,
             _ => throw new InvalidOperationException($"There is no kernel '{Algorithm}'."),
         };
     }
@@ -80,13 +81,13 @@ public class KernelBenchmarks : IDisposable
         private readonly float _scale;
         private readonly RowBlock _block;
 
-        public Kernel(Workload workload)
+        public Kernel(Workload workload, VnniLoop? loop)
         {
             _workload = workload;
             PointSet all = new Workload(workload.Kind, workload.Rows + workload.Clusters, workload.Dimensions, workload.Clusters).Generate();
             _points = new PinnedPoints(all);
             _scorer = new RowScorer<TVector, TLanes>(workload.Clusters, workload.Dimensions);
-            _int16 = new Int16Scorer<TVector, TLanes>(_scorer);
+            _int16 = new Int16Scorer<TVector, TLanes>(_scorer, loop);
             ScoreFrame frame = _scorer.Frame(all, CentroidSet.FromRows(all, [.. Enumerable.Range(workload.Rows, workload.Clusters)]), threads: 1);
             _scorer.Prepare(frame, threads: 1);
             if (TLanes.HasInt16)

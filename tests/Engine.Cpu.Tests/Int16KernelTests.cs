@@ -19,6 +19,9 @@ public sealed unsafe class Int16KernelTests
 
     public static TheoryData<string> CaseNames => [.. TestCases.All.Select(static c => c.Name)];
 
+    /// <summary>The loops to multiply by where vectors have so many lanes: that of the intrinsics, and the one made at run time where there is one.</summary>
+    private static VnniLoop?[] Loops(int lanes) => VnniLoop.IsSupported && lanes == VnniLoop.Lanes ? [null, VnniLoop.Shared] : [null];
+
     [Fact]
     public void It_is_offered_where_the_processor_has_it()
     {
@@ -74,10 +77,23 @@ public sealed unsafe class Int16KernelTests
     {
         if (!TLanes.HasInt16)
             return;
+        float[]? first = null;
+        foreach (VnniLoop? loop in Loops(TLanes.Count))
+        {
+            float[] scores = ComparesWithIntegers<TVector, TLanes>(loop, d, k, rows, scored, firstCoordinate);
+            first ??= scores;
+            Assert.Equal(first.Select(BitConverter.SingleToInt32Bits), scores.Select(BitConverter.SingleToInt32Bits));
+        }
+    }
+
+    private static float[] ComparesWithIntegers<TVector, TLanes>(VnniLoop? loop, int d, int k, int rows, int scored, float firstCoordinate)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
         float[] values = Generate.Uniform(d + (31 * k) + rows, (rows + k) * d, -3, 5);
         for (int i = 0; i < values.Length; i += d)
             values[i] *= firstCoordinate;
-        using var problem = new Int16Problem<TVector, TLanes>(PointSet.FromRows(values, rows + k, d), rows, Recorder<TVector, TLanes>.StrideFor(k));
+        using var problem = new Int16Problem<TVector, TLanes>(PointSet.FromRows(values, rows + k, d), rows, Recorder<TVector, TLanes>.StrideFor(k), loop);
 
         // Some rows of the block, in any order; the others' states must stay as they are.
         int[] order = [.. Enumerable.Range(0, rows)];
@@ -107,6 +123,7 @@ public sealed unsafe class Int16KernelTests
                 Assert.True(Math.Abs(half - dot - scores[j]) <= 1e-6 * (half + magnitude), $"d {d}, row {i}, centroid {j}: {scores[j]:R}, not {half - dot:R}.");
             }
         }
+        return problem.State.ToArray();
     }
 
     private static void Certifies<TVector, TLanes>(TestCase testCase, CentroidSet centroids)
@@ -115,10 +132,18 @@ public sealed unsafe class Int16KernelTests
     {
         if (!TLanes.HasInt16)
             return;
+        foreach (VnniLoop? loop in Loops(TLanes.Count))
+            Certifies<TVector, TLanes>(loop, testCase, centroids);
+    }
+
+    private static void Certifies<TVector, TLanes>(VnniLoop? loop, TestCase testCase, CentroidSet centroids)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+    {
         int d = testCase.Dimensions, k = centroids.Clusters;
         int every = 1 + (int)(testCase.Work / 3e5);
         using var scorer = new RowScorer<TVector, TLanes>(k, d);
-        using var int16 = new Int16Scorer<TVector, TLanes>(scorer);
+        using var int16 = new Int16Scorer<TVector, TLanes>(scorer, loop);
         using RowBlock block = scorer.CreateBlock();
         ScoreFrame frame = scorer.Frame(testCase.Points, centroids, threads: 1);
         scorer.Prepare(frame, 1);
@@ -184,7 +209,7 @@ public sealed unsafe class Int16KernelTests
         private readonly GuardedBuffer<float> _state;
         private readonly GuardedBuffer<int> _rows = new(PanelKernel.BlockRows);
 
-        public Int16Problem(PointSet points, int rows, int stride)
+        public Int16Problem(PointSet points, int rows, int stride, VnniLoop? loop)
         {
             (_d, Stride) = (points.Dimensions, stride);
             int k = points.Rows - rows;
@@ -192,7 +217,7 @@ public sealed unsafe class Int16KernelTests
             Frame = ScoreFrame.For(points, centroids, PanelKernel.Depth(_d));
             Packed = new PackedCentroids(k, _d, TLanes.Count);
             Packed.Pack(Frame, 1);
-            _centroids = new Int16Centroids<TVector, TLanes>(Packed);
+            _centroids = new Int16Centroids<TVector, TLanes>(Packed, loop);
             _centroids.Pack(1);
             _framed = new GuardedBuffer<float>(rows * _d);
             _norms = new GuardedBuffer<float>(rows);

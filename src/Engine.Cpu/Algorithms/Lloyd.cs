@@ -29,7 +29,7 @@ internal sealed unsafe class Lloyd<TVector, TLanes> : IAssigner
         _chunkRows = Tuning.ChunkRows(labelling.Clusters, labelling.Points.Dimensions);
         _chunkInertia = new double[((long)labelling.Points.Rows + _chunkRows - 1) / _chunkRows];
         _scorer = new RowScorer<TVector, TLanes>(labelling.Clusters, labelling.Points.Dimensions);
-        bool wins = Tuning.Int16Wins(labelling.Clusters, labelling.Points.Dimensions, TLanes.ManyRegisters);
+        bool wins = Tuning.Int16Wins(labelling.Clusters, labelling.Points.Dimensions, TLanes.Count);
         _gate = new Int16Gate(labelling.Int16, labelling.Clusters, wins);
         if (TLanes.HasInt16 && _gate.IsEver)
             _int16 = new Int16Scorer<TVector, TLanes>(_scorer);

@@ -24,9 +24,12 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
     private readonly float[] _residuals;
     private readonly int _vectors;
 
-    public Int16Centroids(PackedCentroids packed)
+    /// <param name="packed">The centroids in float32.</param>
+    /// <param name="loop">What is to multiply them, if it can with so many lanes; null for the loops of <see cref="Int16Tiles"/>.</param>
+    public Int16Centroids(PackedCentroids packed, VnniLoop? loop)
     {
         _packed = packed;
+        Loop = TLanes.Count == VnniLoop.Lanes ? loop : null;
         _vectors = packed.FirstVector(packed.Panels);
         long places = (long)_vectors * TLanes.Count;
         _pairs = new AlignedBuffer(places * Pairs);
@@ -34,6 +37,9 @@ internal sealed unsafe class Int16Centroids<TVector, TLanes> : IDisposable
         _halfNorms = new AlignedBuffer(places);
         _residuals = new float[packed.Panels];
     }
+
+    /// <summary>What multiplies them; null for the loops of <see cref="Int16Tiles"/>.</summary>
+    public VnniLoop? Loop { get; }
 
     /// <summary>Strips.</summary>
     public int Strips => (_vectors + Int16Tiles.Vectors - 1) / Int16Tiles.Vectors;

@@ -79,6 +79,7 @@ internal static unsafe class Int16Kernel
         where TLanes : struct, ILanes<TVector>
     {
         float factor = NormFactor(dimensions);
+        short* stored = stackalloc short[TLanes.Count];
         for (int i = 0; i < count; i++, framed += dimensions, pairs += Pairs(dimensions))
         {
             float square = squaredNorms[i];
@@ -91,12 +92,12 @@ internal static unsafe class Int16Kernel
             }
             float blockNorm = MathF.Sqrt(dimensions <= LongestBlock ? square : LargestBlock<TVector, TLanes>(framed, dimensions)) * factor;
             float scale = NormLimit / blockNorm;
-            float residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
+            float residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs, stored);
             if (residual > 0.26f * dimensions)
             {
                 // More than rounding can do: a coordinate that is most of the row did not fit.
                 scale = SafeNormLimit / blockNorm;
-                residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs);
+                residual = Round<TVector, TLanes>(framed, dimensions, scale, (short*)pairs, stored);
             }
             steps[i] = 1 / scale;
             residuals[i] = RelativeResidual(residual, steps[i], square, dimensions);
@@ -137,6 +138,7 @@ internal static unsafe class Int16Kernel
             Vector = Int16Centroids<TVector, TLanes>.FirstVector(strip),
             State = state,
             StateStride = stride,
+            Loop = centroids.Loop,
             // Strips are narrower than panels: the rest of the scratch is free.
             Sums = partial + (PanelKernel.BlockRows * Int16Tiles.Vectors * TLanes.Count),
         };
@@ -157,9 +159,9 @@ internal static unsafe class Int16Kernel
         }
     }
 
-    // Stores round(x̂·scale) and returns the sum of the squares of what that took away, in float32 and in units.
+    // Stores round(x̂·scale) and returns the sum of the squares of what that took away, in float32 and in units. `stored` is scratch of a vector.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Round<TVector, TLanes>(float* row, int dimensions, float scale, short* destination)
+    private static float Round<TVector, TLanes>(float* row, int dimensions, float scale, short* destination, short* stored)
         where TVector : struct
         where TLanes : struct, ILanes<TVector>
     {
@@ -173,17 +175,17 @@ internal static unsafe class Int16Kernel
             TVector rest = TLanes.Subtract(value, TLanes.StoreAsInt16(value, destination + l));
             squares = TLanes.MultiplyAdd(rest, rest, squares);
         }
-        float sum = TLanes.Sum(squares);
-        for (; l < dimensions; l++)
+        if (l < dimensions)
         {
-            float value = row[l] * scale;
-            destination[l] = (short)Math.Clamp(float.ConvertToIntegerNative<int>(MathF.Round(value)), short.MinValue, short.MaxValue);
-            float rest = value - destination[l];
-            sum += rest * rest;
+            TVector value = TLanes.MultiplyAdd(TLanes.LoadFirst(row + l, dimensions - l), scales, zero);
+            TVector rest = TLanes.Subtract(value, TLanes.StoreAsInt16(value, stored));
+            squares = TLanes.MultiplyAdd(rest, rest, squares);
+            for (int lane = 0; l < dimensions; l++, lane++)
+                destination[l] = stored[lane];
         }
         if (dimensions % 2 != 0)
             destination[dimensions] = 0;
-        return sum;
+        return TLanes.Sum(squares);
     }
 
     // The largest squared norm of a block of coordinates.
@@ -204,10 +206,12 @@ internal static unsafe class Int16Kernel
                 TVector value = TLanes.Load(row + l);
                 squares = TLanes.MultiplyAdd(value, value, squares);
             }
-            float sum = TLanes.Sum(squares);
-            for (; l < end; l++)
-                sum += row[l] * row[l];
-            largest = MathF.Max(largest, sum);
+            if (l < end)
+            {
+                TVector value = TLanes.LoadFirst(row + l, end - l);
+                squares = TLanes.MultiplyAdd(value, value, squares);
+            }
+            largest = MathF.Max(largest, TLanes.Sum(squares));
         }
         return largest;
     }

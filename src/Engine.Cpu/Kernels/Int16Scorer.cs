@@ -14,10 +14,12 @@ internal sealed unsafe class Int16Scorer<TVector, TLanes> : IDisposable
     private readonly int _dimensions;
     private readonly bool _three;
 
-    public Int16Scorer(RowScorer<TVector, TLanes> scorer)
+    public Int16Scorer(RowScorer<TVector, TLanes> scorer) : this(scorer, VnniLoop.Shared) { }
+
+    public Int16Scorer(RowScorer<TVector, TLanes> scorer, VnniLoop? loop)
     {
         _scorer = scorer;
-        _centroids = new Int16Centroids<TVector, TLanes>(scorer.Packed);
+        _centroids = new Int16Centroids<TVector, TLanes>(scorer.Packed, loop);
         _dimensions = scorer.Packed.Dimensions;
         _three = scorer.Clusters <= BestThree<TVector, TLanes>.MostClusters;
     }

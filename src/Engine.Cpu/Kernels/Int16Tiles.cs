@@ -23,10 +23,22 @@ internal static unsafe class Int16Tiles
         where TLanes : struct, ILanes<TVector>
         where TSink : struct, IScoreSink<TVector, TSink>
     {
-        if (vectors == 2)
+        if (tile.Loop is not null)
+        {
+            tile.Loop.Multiply(tile, vectors);
+            if (vectors == 2)
+                Finish<TVector, TLanes, TSink, TwoVectors<TVector, TLanes>>(tile, VnniLoop.Rows);
+            else
+                Finish<TVector, TLanes, TSink, OneVector<TVector, TLanes>>(tile, VnniLoop.Rows);
+        }
+        else if (vectors == 2)
+        {
             Multiply<TVector, TLanes, TSink, TwoVectors<TVector, TLanes>>(tile);
+        }
         else
+        {
             Multiply<TVector, TLanes, TSink, OneVector<TVector, TLanes>>(tile);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -94,9 +106,20 @@ internal static unsafe class Int16Tiles
             s1.Store(t.Sums + width);
             s2.Store(t.Sums + (2 * width));
             s3.Store(t.Sums + (3 * width));
-            for (int row = 0; row < 4; row++)
-                Finish<TVector, TLanes, TSink, TRow>(t, row, TRow.Load(t.Sums + (row * width)));
+            Finish<TVector, TLanes, TSink, TRow>(t, 4);
         }
+    }
+
+    // Finishes rows whose sums are in memory.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Finish<TVector, TLanes, TSink, TRow>(in Int16Tile t, int rows)
+        where TVector : struct
+        where TLanes : struct, ILanes<TVector>
+        where TSink : struct, IScoreSink<TVector, TSink>
+        where TRow : struct, IRow<TVector, TRow>
+    {
+        for (int row = 0; row < rows; row++)
+            Finish<TVector, TLanes, TSink, TRow>(t, row, TRow.Load(t.Sums + (row * TRow.Vectors * TLanes.Count)));
     }
 
     // Adds the dot products of earlier blocks, then keeps them for the next block or hands the scores to the sink.
@@ -244,8 +267,11 @@ internal unsafe ref struct Int16Tile
     /// <summary>Dot products of earlier blocks.</summary>
     public float* Partial;
 
-    /// <summary>Scratch for the sums of four rows.</summary>
+    /// <summary>Scratch for the sums of eight rows.</summary>
     public float* Sums;
+
+    /// <summary>What multiplies; null for the loops here.</summary>
+    public VnniLoop? Loop;
 
     /// <summary>Whether there were earlier blocks.</summary>
     public bool Resume;

@@ -17,6 +17,12 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     static abstract void Store(TVector value, float* destination);
 
+    /// <summary>The first <paramref name="count"/> values, fewer than a vector has, then zeros; nothing else is read.</summary>
+    static abstract TVector LoadFirst(float* source, int count);
+
+    /// <summary>Stores the first <paramref name="count"/> lanes, and nothing else.</summary>
+    static abstract void StoreFirst(TVector value, float* destination, int count);
+
     static abstract void StoreAsInt32(TVector wholeNumbers, int* destination);
 
     static abstract TVector Broadcast(float value);
@@ -106,6 +112,21 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector<float> value, float* destination) => value.Store(destination);
+
+    public static Vector<float> LoadFirst(float* source, int count)
+    {
+        float* lanes = stackalloc float[Count];
+        new Span<float>(lanes, Count).Clear();
+        new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(lanes, Count));
+        return Vector.Load(lanes);
+    }
+
+    public static void StoreFirst(Vector<float> value, float* destination, int count)
+    {
+        float* lanes = stackalloc float[Count];
+        value.Store(lanes);
+        new ReadOnlySpan<float>(lanes, count).CopyTo(new Span<float>(destination, count));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreAsInt32(Vector<float> wholeNumbers, int* destination) => Vector.ConvertToInt32Native(wholeNumbers).Store(destination);
@@ -258,6 +279,28 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
 
+    public static Vector512<float> LoadFirst(float* source, int count)
+    {
+        if (Avx512F.IsSupported)
+            return Avx512F.MaskLoad(source, First(count), Vector512<float>.Zero);
+        float* lanes = stackalloc float[Count];
+        new Span<float>(lanes, Count).Clear();
+        new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(lanes, Count));
+        return Vector512.Load(lanes);
+    }
+
+    public static void StoreFirst(Vector512<float> value, float* destination, int count)
+    {
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.MaskStore(destination, First(count), value);
+            return;
+        }
+        float* lanes = stackalloc float[Count];
+        value.Store(lanes);
+        new ReadOnlySpan<float>(lanes, count).CopyTo(new Span<float>(destination, count));
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreAsInt32(Vector512<float> wholeNumbers, int* destination) => Vector512.ConvertToInt32Native(wholeNumbers).Store(destination);
 
@@ -369,4 +412,7 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
         packed.Store(destination);
         return Vector512.ConvertToSingle(Avx512F.ConvertToVector512Int32(packed));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> First(int count) => Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
 }

@@ -41,7 +41,6 @@ internal static unsafe class PanelKernel
         where TLanes : struct, ILanes<TVector>
     {
         TVector scales = TLanes.Broadcast(scale);
-        float* lanes = stackalloc float[TLanes.Count];
         for (int i = 0; i < count; i++, framed += dimensions)
         {
             float* row = rows[i];
@@ -53,20 +52,15 @@ internal static unsafe class PanelKernel
                 TLanes.Store(value, framed + l);
                 squares = TLanes.MultiplyAdd(value, value, squares);
             }
-            float norm = 0;
-            for (; l < dimensions; l++)
+            if (l < dimensions)
             {
-                float value = (row[l] * scale) - shift[l];
-                framed[l] = value;
-                norm += value * value;
+                int rest = dimensions - l;
+                TVector value = TLanes.Subtract(
+                    TLanes.MultiplyAdd(TLanes.LoadFirst(row + l, rest), scales, TLanes.Broadcast(0)), TLanes.LoadFirst(shift + l, rest));
+                TLanes.StoreFirst(value, framed + l, rest);
+                squares = TLanes.MultiplyAdd(value, value, squares);
             }
-            if (dimensions >= TLanes.Count)
-            {
-                TLanes.Store(squares, lanes);
-                for (int lane = 0; lane < TLanes.Count; lane++)
-                    norm += lanes[lane];
-            }
-            squaredNorms[i] = norm;
+            squaredNorms[i] = TLanes.Sum(squares);
         }
     }
 

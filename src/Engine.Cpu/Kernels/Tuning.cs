@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace KMeansFast.Cpu.Kernels;
 
 /// <summary>Measured constants, each with the measurement that chose it.</summary>
@@ -53,7 +55,7 @@ internal static class Tuning
     public static double LloydCost(int dimensions, int clusters, long rows)
     {
         double cost = (double)rows * clusters * dimensions * 32 / VectorWidth.Bits;
-        return Math.Max(1, Int16Wins(clusters, dimensions, VectorWidth.Bits == 512) ? cost * (1 - Int16Gain) : cost);
+        return Math.Max(1, Int16Wins(clusters, dimensions, VectorWidth.Bits / 32) ? cost * (1 - Int16Gain) : cost);
     }
 
     /// <summary>What an assignment with bounds for groups cost, in units of Lloyd's.</summary>
@@ -101,12 +103,26 @@ internal static class Tuning
 
     /// <summary>Whether int16 scores are faster than float32 ones where they decide nearly all rows.</summary>
     /// <remarks>
-    /// AMD EPYC (Zen 4), one thread, time of an assignment in float32 / with int16 first. 32 registers: d 48, k 256: 0.97; d 64, k 256: 1.08; d 96, k 100: 1.0;
+    /// One thread, time of an assignment in float32 / with int16 first. By intrinsics, AMD EPYC (Zen 4), 32 registers: d 48, k 256: 0.97; d 64, k 256: 1.08; d 96, k 100: 1.0;
     /// d 128, k 100: 1.07; k 256: 1.3; k 1000: 1.4; d 784, k 32: 1.1; k 100: 1.35; k 256: 1.47; k 1000: 1.57. 16 registers, 256 bits: d 64, k 256: 0.92; d 128, k 100:
-    /// 1.02; k 256: 1.09; 128 bits: 0.91, 1.12, 1.16. A row costs about 50 + d/6 ns whatever k, most of it to round it.
+    /// 1.02; k 256: 1.09; 128 bits: 0.91, 1.12, 1.16. By <see cref="VnniLoop"/>, Intel Xeon (Emerald Rapids), rows in cache: d 48, k 300: 1.1; k 1000: 1.2; d 64, k 100: 0.91; k 150: 1.09; k 1000: 1.4;
+    /// d 96, k 64: 1.05; k 300: 1.44; d 128, k 48: 0.98; k 64: 1.13; k 300: 1.50; d 200, k 48: 1.05; k 100: 1.36; d 300, k 32: 1.04; k 300: 1.35 and more; intrinsics of 512 bits there: 0.6 to 1.1 wherever
+    /// measured, since additions take the ports of multiplications. A row costs about 50 + d/6 ns whatever k, most of it to round it.
     /// </remarks>
-    public static bool Int16Wins(int clusters, int dimensions, bool manyRegisters) =>
-        dimensions >= (manyRegisters ? 64 : 128) && clusters >= 24 && (long)clusters * dimensions >= 12_000;
+    public static bool Int16Wins(int clusters, int dimensions, int lanes)
+    {
+        if (clusters < 24)
+            return false;
+        long work = (long)clusters * dimensions;
+        if (lanes < VnniLoop.Lanes)
+            return dimensions >= 128 && work >= 12_000;
+        if (VnniLoop.Shared is null)
+            return AddsBesideProducts && dimensions >= 64 && work >= 12_000;
+        return dimensions >= 64 ? work >= 8_000 : dimensions >= 48 && work >= 14_000;
+    }
+
+    // Whether the processor has more ports for additions of 512 bits than for multiplications: AMD's have, Intel's have not.
+    private static bool AddsBesideProducts { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0) is (_, 0x68747541, 0x444D4163, 0x69746E65); // "AuthenticAMD"
 
     /// <summary>What it costs to resolve a row that int16 scores leave a few candidates, in float32 passes over all clusters.</summary>
     public static double ResolvedRowCost(int clusters) => ResolvedRowScores / clusters;
