@@ -91,6 +91,14 @@ internal static unsafe class Int16Tiles
             for (int p = 0; p < length; p++, c += TRow.Vectors * TLanes.Count)
             {
                 TRow pairs = TRow.Load((float*)c);
+                if (TLanes.FusesPairs)
+                {
+                    s0 = s0.MultiplyAdd(pairs, TLanes.BroadcastPair(x0 + p));
+                    s1 = s1.MultiplyAdd(pairs, TLanes.BroadcastPair(x1 + p));
+                    s2 = s2.MultiplyAdd(pairs, TLanes.BroadcastPair(x2 + p));
+                    s3 = s3.MultiplyAdd(pairs, TLanes.BroadcastPair(x3 + p));
+                    continue;
+                }
                 TRow p0 = pairs.Multiply(TLanes.BroadcastPair(x0 + p));
                 TRow p1 = pairs.Multiply(TLanes.BroadcastPair(x1 + p));
                 s0 = s0.Add(p0);
@@ -184,6 +192,8 @@ internal static unsafe class Int16Tiles
         TSelf Multiply(TVector pair);
 
         TSelf Add(TSelf products);
+
+        TSelf MultiplyAdd(TSelf centroids, TVector pair);
     }
 
     private readonly struct OneVector<TVector, TLanes>(TVector first) : IRow<TVector, OneVector<TVector, TLanes>>
@@ -209,6 +219,10 @@ internal static unsafe class Int16Tiles
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public OneVector<TVector, TLanes> Add(OneVector<TVector, TLanes> products) => new(TLanes.AddInt32(_first, products._first));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public OneVector<TVector, TLanes> MultiplyAdd(OneVector<TVector, TLanes> centroids, TVector pair) =>
+            new(TLanes.MultiplyAddPairs(_first, pair, centroids._first));
     }
 
     private readonly struct TwoVectors<TVector, TLanes>(TVector first, TVector second) : IRow<TVector, TwoVectors<TVector, TLanes>>
@@ -240,6 +254,10 @@ internal static unsafe class Int16Tiles
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TwoVectors<TVector, TLanes> Add(TwoVectors<TVector, TLanes> products) =>
             new(TLanes.AddInt32(_first, products._first), TLanes.AddInt32(_second, products._second));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TwoVectors<TVector, TLanes> MultiplyAdd(TwoVectors<TVector, TLanes> centroids, TVector pair) =>
+            new(TLanes.MultiplyAddPairs(_first, pair, centroids._first), TLanes.MultiplyAddPairs(_second, pair, centroids._second));
     }
 }
 

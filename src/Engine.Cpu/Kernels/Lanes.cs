@@ -88,6 +88,12 @@ internal unsafe interface ILanes<TVector> where TVector : struct
 
     static abstract TVector AddInt32(TVector a, TVector b);
 
+    /// <summary>Whether <see cref="MultiplyAddPairs"/> is one instruction.</summary>
+    static abstract bool FusesPairs { get; }
+
+    /// <summary>sum + a₀·b₀ + a₁·b₁ in int32, for the pair of int16 in each lane.</summary>
+    static abstract TVector MultiplyAddPairs(TVector sum, TVector a, TVector b);
+
     static abstract TVector Int32ToSingle(TVector int32s);
 
     /// <summary>Rounds to the nearest int32.</summary>
@@ -221,6 +227,18 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> AddInt32(Vector<float> a, Vector<float> b) => Vector.AsVectorSingle(Vector.AsVectorInt32(a) + Vector.AsVectorInt32(b));
+
+    public static bool FusesPairs => Vector<float>.Count <= 8 && AvxVnni.IsSupported;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MultiplyAddPairs(Vector<float> sum, Vector<float> a, Vector<float> b)
+    {
+        if (!FusesPairs)
+            return AddInt32(sum, MultiplyPairs(a, b));
+        return Vector<float>.Count == 8
+            ? AvxVnni.MultiplyWideningAndAdd(sum.AsVector256().AsInt32(), a.AsVector256().AsInt16(), b.AsVector256().AsInt16()).AsSingle().AsVector()
+            : AvxVnni.MultiplyWideningAndAdd(sum.AsVector128().AsInt32(), a.AsVector128().AsInt16(), b.AsVector128().AsInt16()).AsSingle().AsVector();
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Int32ToSingle(Vector<float> int32s) => Vector.ConvertToSingle(Vector.AsVectorInt32(int32s));
@@ -394,6 +412,12 @@ internal readonly unsafe struct Lanes512 : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> AddInt32(Vector512<float> a, Vector512<float> b) => (a.AsInt32() + b.AsInt32()).AsSingle();
+
+    // There is an instruction, but no intrinsic: VnniLoop.
+    public static bool FusesPairs => false;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> MultiplyAddPairs(Vector512<float> sum, Vector512<float> a, Vector512<float> b) => AddInt32(sum, MultiplyPairs(a, b));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Int32ToSingle(Vector512<float> int32s) => Vector512.ConvertToSingle(int32s.AsInt32());
