@@ -9,20 +9,22 @@ namespace KMeansFast.Cpu.Algorithms;
 /// The algorithm with bounds always runs on a sample, every so many blocks of rows (the pilots), first; what it computes there says what it would cost on
 /// all rows, in units of Lloyd's work (<see cref="IAssigner.RelativeCost"/>). It gets all rows where that is clearly less, and loses them where it
 /// turns out to cost more; then the pilots wait longer each time before it is tried again. The pilots also wait longer where bounds do not pay, and where rows change
-/// over dearly, they have to pay twice running, because bounds are tightest in their first assignment. All share the labels, so that taking over costs one
+/// over dearly, they have to pay twice running, because bounds are tightest in their first assignment, and rows get their first labels from Lloyd's algorithm. All share the labels, so that taking over costs one
 /// assignment without bounds. The choice depends on counts, not on clocks: the same fit chooses the same. No bit of a result depends on it.
 /// </remarks>
 internal sealed class Adaptive : IAssigner
 {
     // Bounds take over at once where they do with this part of Lloyd's work on rows without labels; later, where what they save makes up for what joining costs
-    // within two assignments. They give up above the last.
-    private const double Enter = 0.7;
-    private const double Assignments = 2;
+    // within five assignments. They give up above the last.
+    private const double Enter = 0.6;
+    private const double Assignments = 5;
     private const double Dear = 2; // a first assignment with bounds, in units of Lloyd's work
     private const double Leave = 0.95;
     private const int FirstPause = 2;
     private const int LongestPause = 16;
-    private const int PilotEvery = 64;
+    private const int ManyRows = 128 * 1024; // from so many on, a sample of half the share says as much
+
+    private const string LabelsFirst = "labels before bounds";
 
     private readonly Labelling _labelling;
     private readonly IAssigner _lloyd;
@@ -71,14 +73,19 @@ internal sealed class Adaptive : IAssigner
         }
 
         var pilots = new RowPattern(PilotEvery, Pilots: true);
-        var others = new RowPattern(PilotEvery, Pilots: false);
-        bool unlabelled = _labelling.Labels[0] < 0;
+        RowPattern others = pilots with { Pilots = false };
+        bool unlabelled = _labelling.Labels[0] < 0, isDear = _bounded.JoiningCost > Dear;
+        bool few = PilotRows() == _labelling.Points.Rows;
+        if (unlabelled && isDear && !few)
+        {
+            Note(false, LabelsFirst);
+            return _lloyd.Assign(centroids, RowPattern.All);
+        }
         if (!unlabelled && _pilotBounds == 0)
             _bounded.Forget(pilots);
         AssignReport pilot = _bounded.Assign(centroids, pilots);
-        bool few = PilotRows() == _labelling.Points.Rows;
         double enter = unlabelled ? Enter : Math.Min(Enter, 1 - ((_bounded.JoiningCost - 1) / Assignments));
-        bool pays = _bounded.RelativeCost < enter, isDear = _bounded.JoiningCost > Dear;
+        bool pays = _bounded.RelativeCost < enter;
         if (few || (pays && (unlabelled || !isDear || _pilotBounds > 1)))
         {
             _bounds = true;
@@ -130,6 +137,8 @@ internal sealed class Adaptive : IAssigner
         return report;
     }
 
+    private int PilotEvery => _labelling.Points.Rows < ManyRows ? 64 : 128;
+
     private int PilotRows()
     {
         int rows = 0;
@@ -143,11 +152,13 @@ internal sealed class Adaptive : IAssigner
 
     private void Note(bool bounds, string why)
     {
-        string text = $"{(bounds ? _bounded.Algorithm : _lloyd.Algorithm)} from assignment {_assignment}";
+        string from = $"{(bounds ? _bounded.Algorithm : _lloyd.Algorithm)} from";
         string last = _history.Count > 0 ? _history[^1] : "";
-        // Only changes are worth a note.
-        if (!last.StartsWith($"{(bounds ? _bounded.Algorithm : _lloyd.Algorithm)} from", StringComparison.Ordinal))
-            _history.Add($"{text} ({why})");
+        // Only changes are worth a note, and the first thing that is known of the data.
+        if (!last.StartsWith(from, StringComparison.Ordinal))
+            _history.Add($"{from} assignment {_assignment} ({why})");
+        else if (last.EndsWith($"({LabelsFirst})", StringComparison.Ordinal))
+            _history[^1] = last.Replace(LabelsFirst, why, StringComparison.Ordinal);
     }
 
     private static string Percent(double share) => share.ToString("P0", CultureInfo.InvariantCulture).Replace(" ", " ", StringComparison.Ordinal);

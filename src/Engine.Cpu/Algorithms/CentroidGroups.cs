@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -158,29 +160,21 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
             return;
         var middle = new double[Dimensions];
         Span<int> members = Order.AsSpan(start, count);
+        var none = new double[Dimensions];
         foreach (int j in members)
-        {
-            ReadOnlySpan<float> c = centroids[j];
-            for (int l = 0; l < c.Length; l++)
-                middle[l] += c[l];
-        }
+            AddScaled(middle, centroids[j], none, 1);
         for (int l = 0; l < middle.Length; l++)
             middle[l] /= count;
-        var direction = new double[Dimensions];
         double farthest = -1;
+        int far = members[0];
         foreach (int j in members)
         {
-            ReadOnlySpan<float> c = centroids[j];
-            double square = 0;
-            for (int l = 0; l < c.Length; l++)
-                square += (c[l] - middle[l]) * (c[l] - middle[l]);
+            double square = Dot(centroids[j], middle, direction: null);
             if (square > farthest)
-            {
-                farthest = square;
-                for (int l = 0; l < c.Length; l++)
-                    direction[l] = c[l] - middle[l];
-            }
+                (farthest, far) = (square, j);
         }
+        var direction = new double[Dimensions];
+        AddScaled(direction, centroids[far], middle, 1);
         var along = new double[count];
         for (int round = 0; round < 2; round++)
         {
@@ -188,12 +182,8 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
             for (int m = 0; m < count; m++)
             {
                 ReadOnlySpan<float> c = centroids[members[m]];
-                double dot = 0;
-                for (int l = 0; l < c.Length; l++)
-                    dot += (c[l] - middle[l]) * direction[l];
-                along[m] = dot;
-                for (int l = 0; l < c.Length; l++)
-                    spread[l] += dot * (c[l] - middle[l]);
+                along[m] = Dot(c, middle, direction);
+                AddScaled(spread, c, middle, along[m]);
             }
             double largest = spread.Max(Math.Abs);
             if (round > 0 || !(largest > 0) || !double.IsFinite(largest))
@@ -205,5 +195,40 @@ internal sealed unsafe class CentroidGroups<TVector, TLanes> : IDisposable
         int half = (((count + TLanes.Count - 1) / TLanes.Count) + 1) / 2 * TLanes.Count;
         Halve(centroids, start, half);
         Halve(centroids, start + half, count - half);
+    }
+
+    // (c − middle) · direction, or the squared norm of c − middle.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double Dot(ReadOnlySpan<float> c, double[] middle, double[]? direction)
+    {
+        int half = Vector<double>.Count, l = 0;
+        Vector<double> first = Vector<double>.Zero, second = first;
+        for (; l <= c.Length - (2 * half); l += 2 * half)
+        {
+            Vector<float> value = Vector.LoadUnsafe(ref MemoryMarshal.GetReference(c), (nuint)l);
+            Vector<double> a = Vector.WidenLower(value) - new Vector<double>(middle, l), b = Vector.WidenUpper(value) - new Vector<double>(middle, l + half);
+            first += a * (direction is null ? a : new Vector<double>(direction, l));
+            second += b * (direction is null ? b : new Vector<double>(direction, l + half));
+        }
+        double sum = Vector.Sum(first + second);
+        for (; l < c.Length; l++)
+            sum += (c[l] - middle[l]) * (direction is null ? c[l] - middle[l] : direction[l]);
+        return sum;
+    }
+
+    // to += (c − middle) · factor.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddScaled(double[] to, ReadOnlySpan<float> c, double[] middle, double factor)
+    {
+        int half = Vector<double>.Count, l = 0;
+        var factors = new Vector<double>(factor);
+        for (; l <= c.Length - (2 * half); l += 2 * half)
+        {
+            Vector<float> value = Vector.LoadUnsafe(ref MemoryMarshal.GetReference(c), (nuint)l);
+            (new Vector<double>(to, l) + ((Vector.WidenLower(value) - new Vector<double>(middle, l)) * factors)).CopyTo(to, l);
+            (new Vector<double>(to, l + half) + ((Vector.WidenUpper(value) - new Vector<double>(middle, l + half)) * factors)).CopyTo(to, l + half);
+        }
+        for (; l < c.Length; l++)
+            to[l] += (c[l] - middle[l]) * factor;
     }
 }

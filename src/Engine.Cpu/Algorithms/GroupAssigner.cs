@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using KMeansFast.Cpu.Kernels;
 
 namespace KMeansFast.Cpu.Algorithms;
@@ -59,19 +60,21 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
 
     public double RelativeCost { get; private set; } = 1;
 
-    public double JoiningCost => Tuning.GroupJoiningCost;
+    public double JoiningCost => Tuning.GroupJoiningCost(_groups.Dimensions, _groups.Clusters, _labelling.Points.Rows, _projection?.Dimensions ?? 0);
 
     public AssignReport Assign(CentroidSet centroids, RowPattern rows)
     {
         PointSet points = _labelling.Points;
         if (!_groups.Prepare(points, centroids) || !_kept)
-            Forget(RowPattern.All);
+            Forget(rows);
         _kept = false;
-        _project = _projection is not null && _withoutProjection == 0;
+        // All points would have to be projected for the few rows of a sample.
+        bool isSample = !rows.IsAll && rows.Pilots;
+        _project = _projection is not null && _withoutProjection == 0 && !isSample;
         if (_project || _labelling.Labels[0] < 0)
             _projection?.Prepare(_groups);
         int moved = 0, resolved = 0;
-        long distances = 0, tested = 0, excluded = 0, visited = 0, pairs = 0, taken = 0;
+        long distances = 0, tested = 0, guessed = 0, excluded = 0, visited = 0, pairs = 0, taken = 0;
         Chunks.For(points.Rows, RowPattern.BlockRows, _labelling.Threads,
             () => _idle.TryTake(out GroupScratch<TVector, TLanes>? idle)
                 ? idle
@@ -92,6 +95,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                 resolved += scratch.Resolved;
                 distances += scratch.Distances;
                 tested += scratch.Tested;
+                guessed += scratch.Guessed;
                 excluded += scratch.Excluded;
                 visited += scratch.Visited;
                 pairs += scratch.Pairs;
@@ -101,7 +105,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             });
         _kept = true;
         ConsiderProjection(tested, excluded);
-        RelativeCost = Tuning.GroupCost(_groups.Dimensions, _groups.Clusters, taken, visited, pairs) + (tested * Tuning.PairCost(_projection?.Dimensions ?? 0) / Tuning.LloydCost(_groups.Dimensions, _groups.Clusters, taken));
+        RelativeCost = Tuning.GroupCost(_groups.Dimensions, _groups.Clusters, _projection?.Dimensions ?? 0, taken, visited, pairs, tested + guessed);
         return new AssignReport(moved, resolved, distances, double.NaN);
     }
 
@@ -216,7 +220,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
             }
             for (int r = 0; r < count; r++)
             {
-                Begin(s, r, frame, shift, drifts);
+                Begin(s, r, count, frame, shift, drifts);
                 if (!unlabelled && !s.Done[r])
                     Stage(s, r, frame.Scale, shift);
             }
@@ -275,13 +279,14 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
                 TBounds.Replace(s.GroupBounds[r], s.CentroidBounds[r], g, _projection.Lower(s, r, g, own: -1), drifts);
             }
         }
+        s.Guessed += (long)count * _groups.Groups;
         for (int r = 0; r < count; r++)
             TBounds.Exclude(s.GroupBounds[r], s.CentroidBounds[r], s.Own[r]);
     }
 
     // The distance to the row's own centroid, then the groups that may hold a nearer one.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Begin(GroupScratch<TVector, TLanes> s, int r, ScoreFrame frame, float* shift, in Drifts drifts)
+    private void Begin(GroupScratch<TVector, TLanes> s, int r, int count, ScoreFrame frame, float* shift, in Drifts drifts)
     {
         int row = s.Rows[r];
         int label = _labelling.Labels[row];
@@ -294,7 +299,9 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
         float cap;
         if (own >= 0)
         {
-            float dot = Dot(_labelling.Rows[row], frame.Scale, shift, _groups.Framed(own), _groups.Dimensions, out float norm);
+            int next = s.Rows[Math.Min(r + 1, count - 1)], nextLabel = _labelling.Labels[next];
+            float* nextOwn = _groups.Framed(nextLabel >= 0 ? _groups.Place[nextLabel] : own);
+            float dot = Dot(_labelling.Rows[row], frame.Scale, shift, _groups.Framed(own), _groups.Dimensions, _labelling.Rows[next], nextOwn, out float norm);
             float score = frame.HalfNorms[_groups.Order[own]] - dot;
             s.OwnScore[r] = score;
             s.Norms[r] = norm;
@@ -505,13 +512,23 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     // The dot product of a row, put into the frame on the way, and its own centroid, and the row's squared norm: fewer roundings on the way of a
     // product than the panel kernel has (Depth).
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Dot(float* x, float scale, float* shift, float* c, int length, out float norm)
+    private static float Dot(float* x, float scale, float* shift, float* c, int length, float* next, float* nextCentroid, out float norm)
     {
         TVector a = TLanes.Broadcast(0), b = a, p = a, q = a;
         TVector scales = TLanes.Broadcast(scale), zero = a;
         int l = 0;
         for (; l <= length - (2 * TLanes.Count); l += 2 * TLanes.Count)
         {
+            if (Sse.IsSupported)
+            {
+                Sse.Prefetch0(next + l);
+                Sse.Prefetch0(nextCentroid + l);
+                if (TLanes.Count > 8)
+                {
+                    Sse.Prefetch0(next + l + TLanes.Count);
+                    Sse.Prefetch0(nextCentroid + l + TLanes.Count);
+                }
+            }
             TVector v = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x + l), scales, zero), TLanes.Load(shift + l));
             TVector w = TLanes.Subtract(TLanes.MultiplyAdd(TLanes.Load(x + l + TLanes.Count), scales, zero), TLanes.Load(shift + l + TLanes.Count));
             a = TLanes.MultiplyAdd(v, TLanes.Load(c + l), a);

@@ -127,6 +127,9 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     /// <summary>Pairs of row and group that a projection tested.</summary>
     public long Tested { get; set; }
 
+    /// <summary>Pairs that it scored to give rows without a label one.</summary>
+    public long Guessed { get; set; }
+
     /// <summary>Pairs that it ruled out.</summary>
     public long Excluded { get; set; }
 
@@ -140,7 +143,7 @@ internal sealed unsafe class GroupScratch<TVector, TLanes> : IDisposable
     public void ClearCounts()
     {
         Moved = Resolved = 0;
-        Distances = Tested = Excluded = Taken = Visited = Pairs = 0;
+        Distances = Tested = Guessed = Excluded = Taken = Visited = Pairs = 0;
     }
 
     public void Dispose()

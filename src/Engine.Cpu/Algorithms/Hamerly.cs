@@ -37,7 +37,6 @@ internal sealed unsafe class Hamerly<TVector, TLanes> : IAssigner
         _slack = new AlignedBuffer(rows);
         _lower = new AlignedBuffer(rows);
         _drift = new Drift(labelling.Clusters);
-        Forget(RowPattern.All);
     }
 
     public string Algorithm => "hamerly";

@@ -20,7 +20,7 @@ internal sealed unsafe class Projection<TVector, TLanes> : IDisposable
     where TVector : struct
     where TLanes : struct, ILanes<TVector>
 {
-    private const int SampleRows = 1024;
+    private const int SampleRows = 512;
 
     private readonly Labelling _labelling;
     private readonly int _leading;

@@ -41,36 +41,57 @@ internal static class Tuning
     /// <remarks>200k × 128 uniform points, k 1000, where every bound fails: 54 cycles for each pair, and tiles of one vector take 1.3 times those of three.</remarks>
     public const int GroupOverhead = 80;
 
-    /// <summary>What an assignment costs in which every bound fails, as part of Lloyd's: 200k × 128 uniform points, k 1000: 515 ms against 163 with the int16 filter, 224 without.</summary>
-    public const double GroupJoiningCost = 2.5;
+    /// <summary>What an assignment costs in which every bound fails, as part of Lloyd's, with what a projection takes to set up.</summary>
+    /// <remarks>Two threads, by <see cref="VnniLoop"/>, Intel Xeon (Emerald Rapids), with a projection: 4.2 at 60k × 784, k 100, 2.5 there at k 1000, 2.4 at 100k × 768, k 316, 2.9 at 200k × 128, k 1000; AMD EPYC (Zen 4), by intrinsics: 3.2 at 200k × 128 uniform points, k 1000.</remarks>
+    public static double GroupJoiningCost(int dimensions, int clusters, long rows, int projected) =>
+        2.6 + (dimensions * (double)projected * BasisTime / (rows * LloydTime(dimensions, clusters)));
 
-    // A row whose own distance is computed anew costs some four hundred cycles besides; one that is passed over, some twenty.
-    private const int VisitOverhead = 400;
-    private const int PassOverhead = 20;
+    // The same unit as below, for each value of a basis.
+    private const double BasisTime = 1000;
+
+    // Nanoseconds of one core for a row that is passed over, for one whose own distance is computed anew and for each of its coordinates, for a multiply-add of a vector in a pair of row and group; for a row
+    // that Lloyd's algorithm scores, each of its coordinates, and 16 of its multiply-adds in int16 and in float32. Fitted to two threads' times of whole assignments, Intel Xeon (Emerald Rapids): projection at 60k × 784, k 100 and
+    // 1000, 100k × 768, k 316, 200k × 128 (blobs and uniform), k 1000, 6 to 30 assignments each; times of the fit are off by up to a third. Only their ratios matter.
+    private const double PassTime = 50, VisitTime = 400, VisitCoordinateTime = 0.52, PairTime = 0.45;
+    private const double RowTime = 100, RowCoordinateTime = 0.4, Int16Time = 0.125, Float32Time = 0.21;
 
     /// <summary>The multiply-adds of vectors that a pair of row and group is worth.</summary>
     public static double PairCost(int dimensions) => dimensions + GroupOverhead;
 
-    /// <summary>What Lloyd's assignment of so many rows is worth in the same unit; less where it scores in int16 first.</summary>
-    public static double LloydCost(int dimensions, int clusters, long rows)
+    /// <summary>What an assignment with bounds for groups cost, in units of Lloyd's.</summary>
+    /// <param name="dimensions">d.</param>
+    /// <param name="clusters">k.</param>
+    /// <param name="projected">Dimensions of the projection, if there is one.</param>
+    /// <param name="rows">All rows.</param>
+    /// <param name="visited">Rows whose own distance was computed anew.</param>
+    /// <param name="pairs">Pairs of row and group that were scored.</param>
+    /// <param name="tested">Pairs whose projections were scored.</param>
+    public static double GroupCost(int dimensions, int clusters, int projected, long rows, long visited, long pairs, long tested)
     {
-        double cost = (double)rows * clusters * dimensions * 32 / VectorWidth.Bits;
-        return Math.Max(1, Int16Wins(clusters, dimensions, VectorWidth.Bits / 32) ? cost * (1 - Int16Gain) : cost);
+        double time = (rows * PassTime) + (visited * (VisitTime + (dimensions * VisitCoordinateTime))) + (((pairs * PairCost(dimensions)) + (tested * PairCost(projected))) * PairTime);
+        return time / Math.Max(1, rows * LloydTime(dimensions, clusters));
     }
 
-    /// <summary>What an assignment with bounds for groups cost, in units of Lloyd's.</summary>
-    public static double GroupCost(int dimensions, int clusters, long rows, long visited, long pairs) =>
-        ((rows * PassOverhead) + (visited * (dimensions + (double)VisitOverhead)) + (pairs * PairCost(dimensions))) / LloydCost(dimensions, clusters, rows);
+    // A row of Lloyd's algorithm, in the same unit.
+    private static double LloydTime(int dimensions, int clusters)
+    {
+        double scores = (double)clusters * dimensions / 16;
+        int lanes = VectorWidth.Bits / 32;
+        if (VnniLoop.Shared is not null && Int16Wins(clusters, dimensions, lanes))
+            return RowTime + (dimensions * RowCoordinateTime) + (scores * Int16Time);
+        double time = RowTime + (scores * Float32Time * 16 / lanes);
+        return Int16Wins(clusters, dimensions, lanes) ? time * (1 - Int16Gain) : time;
+    }
 
     /// <summary>
-    /// What an assignment cost that reads bounds row by row and computed so many distances, in units of Lloyd's: distances that are gathered cost a third more, a
+    /// What an assignment cost that reads bounds row by row and computed so many distances, in units of Lloyd's: distances that are gathered cost 1.3 (Zen 4) to 1.7 times as much (Emerald Rapids, 1M × 16 uniform points, k 64), a
     /// row whose bounds are read some five cycles, and one that is gathered some fifty, where Lloyd's kernel takes (3 + 1.2·d)/16 for a distance (Zen 4: decision 9). Rows of
     /// one cluster that walk together are not gathered one by one.
     /// </summary>
     public static double WalkCost(int clusters, int dimensions, long rows, long gathered, long distances)
     {
         double cycle = 16 / (3 + (1.2 * dimensions)); // in distances
-        return ((Math.Max(2, 5 * cycle) * rows) + (1.3 * distances) + (50 * cycle * gathered)) / Math.Max(1, (double)rows * clusters);
+        return ((Math.Max(2, 5 * cycle) * rows) + (1.6 * distances) + (50 * cycle * gathered)) / Math.Max(1, (double)rows * clusters);
     }
 
     /// <summary>Below so many multiply-adds for an assignment, Lloyd's takes a few milliseconds at most and bounds cannot save much.</summary>
