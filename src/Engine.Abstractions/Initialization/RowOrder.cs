@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace KMeansFast;
 
@@ -184,7 +185,8 @@ internal sealed unsafe class RowOrder
         float[] thresholds = scratch.Thresholds;
         ReadOnlySpan<float> outOfReach = _outOfReach, all = Thresholds.AsSpan(start, count);
         ReadOnlySpan<byte> owners = Owners.AsSpan(start, count);
-        for (int i = 0; i < all.Length; i++)
+        int i = Avx512F.IsSupported ? ListByVectors(start, list, thresholds, out listed) : 0;
+        for (; i < all.Length; i++)
         {
             float threshold = all[i];
             list[listed] = start + i;
@@ -220,6 +222,30 @@ internal sealed unsafe class RowOrder
         scratch.Hits += hits;
     }
 
+    // Lists the rows of a tile that are in reach, 16 at a time, as the loop after it does one by one; returns how many rows were looked at.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private int ListByVectors(int start, int[] list, float[] thresholds, out int listed)
+    {
+        int count = Math.Min(TileRows, _rows.Count - start), i = 0;
+        listed = 0;
+        fixed (float* reach = _outOfReach, all = &Thresholds[start], kept = thresholds)
+        fixed (byte* owners = &Owners[start])
+        fixed (int* rows = list)
+        {
+            for (; i <= count - 16; i += 16)
+            {
+                Vector512<float> threshold = Vector512.Load(all + i);
+                var owned = Vector512.Create(
+                    Avx2.GatherVector256(reach, Avx2.ConvertToVector256Int32(owners + i), sizeof(float)), Avx2.GatherVector256(reach, Avx2.ConvertToVector256Int32(owners + i + 8), sizeof(float)));
+                Vector512<float> within = Vector512.GreaterThan(threshold, owned);
+                Avx512F.Compress(Vector512<float>.Zero, within, threshold).Store(kept + listed);
+                Avx512F.Compress(Vector512<int>.Zero, within.AsInt32(), Vector512<int>.Indices + Vector512.Create(start + i)).Store(rows + listed);
+                listed += BitOperations.PopCount(within.ExtractMostSignificantBits());
+            }
+        }
+        return i;
+    }
+
     // A row farther than its threshold from a candidate gains nothing and adds no error.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Compare(int listed, uint active, Scratch scratch, bool estimate)
@@ -247,17 +273,30 @@ internal sealed unsafe class RowOrder
                     }
                     continue;
                 }
-                Vector512<double> gains = Vector512.LoadUnsafe(ref scratch.Gains[lane]);
-                for (int j = 0; j < listed; j++, distance += stride)
+                // Two sums, so that an addition does not wait for the one before it.
+                Vector512<double> gains = Vector512.LoadUnsafe(ref scratch.Gains[lane]), others = Vector512<double>.Zero;
+                int row = 0;
+                for (; row < listed - 1; row += 2, distance += 2 * stride)
                 {
-                    Vector256<float> gain = Vector256.Create(thresholds[j]) - Vector256.Load(distance);
-                    Vector256<int> nearer = Vector256.AndNot(on, Vector256.LessThan(gain, Vector256<float>.Zero).AsInt32());
-                    masks[j] |= nearer.ExtractMostSignificantBits() << lane;
-                    gains += Vector512.WidenLower((gain.AsInt32() & nearer).AsSingle().ToVector512Unsafe()) * Vector512.Create(weights[j]);
+                    gains = Vector512.MultiplyAddEstimate(Gain(thresholds[row], distance, on, lane, ref masks[row]), Vector512.Create(weights[row]), gains);
+                    others = Vector512.MultiplyAddEstimate(Gain(thresholds[row + 1], distance + stride, on, lane, ref masks[row + 1]), Vector512.Create(weights[row + 1]), others);
                 }
+                if (row < listed)
+                    gains = Vector512.MultiplyAddEstimate(Gain(thresholds[row], distance, on, lane, ref masks[row]), Vector512.Create(weights[row]), gains);
+                gains += others;
                 gains.StoreUnsafe(ref scratch.Gains[lane]);
             }
         }
+    }
+
+    // What a row gains by each candidate of a panel that is near enough; those get their bits.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<double> Gain(float threshold, float* distances, Vector256<int> on, int lane, ref uint mask)
+    {
+        Vector256<float> gain = Vector256.Create(threshold) - Vector256.Load(distances);
+        Vector256<int> nearer = Vector256.AndNot(on, Vector256.LessThan(gain, Vector256<float>.Zero).AsInt32());
+        mask |= nearer.ExtractMostSignificantBits() << lane;
+        return Vector512.WidenLower((gain.AsInt32() & nearer).AsSingle().ToVector512Unsafe());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -316,8 +355,9 @@ internal sealed unsafe class RowOrder
 
     private sealed class Scratch(int stride)
     {
-        public readonly int[] Rows = new int[stride == 0 ? 0 : TileRows];
-        public readonly float[] Thresholds = new float[stride == 0 ? 0 : TileRows];
+        // With room for a vector past the last.
+        public readonly int[] Rows = new int[stride == 0 ? 0 : TileRows + 16];
+        public readonly float[] Thresholds = new float[stride == 0 ? 0 : TileRows + 16];
         public readonly uint[] Masks = new uint[stride == 0 ? 0 : TileRows];
         public readonly double[] Weights = new double[stride == 0 ? 0 : TileRows];
         public readonly float[] Distances = new float[TileRows * stride];

@@ -8,7 +8,8 @@ namespace KMeansFast;
 /// <summary>Float32 squared distances of listed rows to a few candidates, which are rows of the same points: <see cref="DistanceFilter"/> says what they prove.</summary>
 /// <remarks>
 /// Two kernels. <em>Trial lanes</em>, for few dimensions or many candidates: lanes are candidates, a coordinate of a row is broadcast, eight rows at a
-/// time, enough to hide the latency of an addition; nothing is added across a vector, and d has no remainder. <em>Dimension lanes</em>: lanes are coordinates, four pairs of a row and a
+/// time, enough to hide the latency of an addition; nothing is added across a vector, and d has no remainder. With AVX-512 two lanes are a candidate, and two coordinates of a row are broadcast
+/// at once; both sums are added at the end. <em>Dimension lanes</em>: lanes are coordinates, four pairs of a row and a
 /// candidate at a time, whatever their mixture; the last d mod 16 coordinates are the end of an overlapping vector whose other lanes are cleared.
 /// Scalar equivalent of both: <c>output[r·Stride + t] = Σ_l (row_r[l] − candidate_t[l])²</c>.
 /// </remarks>
@@ -35,11 +36,16 @@ internal sealed unsafe class TrialDistances
         ArgumentOutOfRangeException.ThrowIfGreaterThan(most, MaxTrials);
         _rows = rows;
         _dimensions = dimensions;
-        _packed = GC.AllocateArray<float>(dimensions > MostPacked ? 0 : (most + Panel - 1) / Panel * Panel * dimensions, pinned: true);
+        _packed = GC.AllocateArray<float>(dimensions > MostPacked ? 0 : (most + Panel - 1) / Panel * Panel * PackedDimensions, pinned: true);
     }
 
     /// <summary>Whether there is hardware to compute them with; without it, canonical distances decide everything.</summary>
     public static bool AreFast => Vector128.IsHardwareAccelerated;
+
+    // Coordinates come in twos where two lanes are a candidate.
+    private static bool Wide => Avx512F.IsSupported;
+
+    private int PackedDimensions => Wide ? (_dimensions + 1) & ~1 : _dimensions;
 
     /// <summary>Floats of output for each row.</summary>
     public int Stride => _panels * Panel;
@@ -53,9 +59,9 @@ internal sealed unsafe class TrialDistances
             float* candidate = _trials[t] = _rows + ((long)candidates[t] * _dimensions);
             if (_packed.Length == 0)
                 continue;
-            Span<float> to = _packed.AsSpan((t / Panel * Panel * _dimensions) + (t % Panel));
+            Span<float> to = _packed.AsSpan(t / Panel * Panel * PackedDimensions);
             for (int l = 0; l < _dimensions; l++)
-                to[l * Panel] = candidate[l];
+                to[Wide ? (l / 2 * 2 * Panel) + (t % Panel * 2) + (l % 2) : (l * Panel) + (t % Panel)] = candidate[l];
         }
     }
 
@@ -66,11 +72,17 @@ internal sealed unsafe class TrialDistances
     /// <param name="output">count × <see cref="Stride"/> values.</param>
     public void Compute(int* list, int count, uint active, float* output)
     {
-        // Vector operations for a row, in halves of a pair: two for every coordinate and panel, against two for every vector and a sum across it.
+        // Vector operations for a row, in halves of a pair: two for every coordinate (or two of them) and panel, against two for every vector and a sum across it.
         int width = Vector512.IsHardwareAccelerated ? Lanes : Lanes / 2;
         int pairs = BitOperations.PopCount(active);
-        if (_dimensions < Lanes || (_packed.Length > 0 && _panels * _dimensions < pairs * ((_dimensions / width) + 4)))
-            TrialLanes(list, count, output);
+        int steps = Wide ? PackedDimensions / 2 : _dimensions;
+        if (_dimensions < Lanes || (_packed.Length > 0 && _panels * steps < pairs * ((_dimensions / width) + 4)))
+        {
+            if (Wide)
+                TrialPairs(list, count, output);
+            else
+                TrialLanes(list, count, output);
+        }
         else
             DimensionLanes(list, count, active, output);
     }
@@ -124,6 +136,85 @@ internal sealed unsafe class TrialDistances
             }
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void TrialPairs(int* list, int count, float* output)
+    {
+        int d = _dimensions, panels = _panels, stride = panels * Panel;
+        bool isOdd = d % 2 != 0;
+        Vector512<float> firsts = Vector512.Create(0xFFFF_FFFFL).AsSingle(); // the first lane of every two
+        float* packed = (float*)Unsafe.AsPointer(ref _packed[0]);
+        for (int i = 0; i < count; i += TileRows)
+        {
+            for (int ahead = i + Ahead; ahead < Math.Min(i + Ahead + TileRows, count); ahead++)
+                Prefetch(_rows + ((long)list[ahead] * d), d);
+            // Past the end the last row is computed again, into the same place.
+            int last = count - 1;
+            int i1 = Math.Min(i + 1, last), i2 = Math.Min(i + 2, last), i3 = Math.Min(i + 3, last);
+            int i4 = Math.Min(i + 4, last), i5 = Math.Min(i + 5, last), i6 = Math.Min(i + 6, last), i7 = Math.Min(i + 7, last);
+            float* x0 = _rows + ((long)list[i] * d);
+            float* x1 = _rows + ((long)list[i1] * d);
+            float* x2 = _rows + ((long)list[i2] * d);
+            float* x3 = _rows + ((long)list[i3] * d);
+            float* x4 = _rows + ((long)list[i4] * d);
+            float* x5 = _rows + ((long)list[i5] * d);
+            float* x6 = _rows + ((long)list[i6] * d);
+            float* x7 = _rows + ((long)list[i7] * d);
+            float* c = packed;
+            for (int panel = 0; panel < panels; panel++)
+            {
+                Vector512<float> a0 = Vector512<float>.Zero, a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0, a7 = a0;
+                int l = 0;
+                for (; l < d - 1; l += 2, c += 2 * Panel)
+                {
+                    Vector512<float> v = Vector512.Load(c);
+                    a0 = AddSquare(a0, Two(x0 + l) - v);
+                    a1 = AddSquare(a1, Two(x1 + l) - v);
+                    a2 = AddSquare(a2, Two(x2 + l) - v);
+                    a3 = AddSquare(a3, Two(x3 + l) - v);
+                    a4 = AddSquare(a4, Two(x4 + l) - v);
+                    a5 = AddSquare(a5, Two(x5 + l) - v);
+                    a6 = AddSquare(a6, Two(x6 + l) - v);
+                    a7 = AddSquare(a7, Two(x7 + l) - v);
+                }
+                if (isOdd)
+                {
+                    Vector512<float> v = Vector512.Load(c);
+                    c += 2 * Panel;
+                    a0 = AddSquare(a0, (Vector512.Create(x0[l]) - v) & firsts);
+                    a1 = AddSquare(a1, (Vector512.Create(x1[l]) - v) & firsts);
+                    a2 = AddSquare(a2, (Vector512.Create(x2[l]) - v) & firsts);
+                    a3 = AddSquare(a3, (Vector512.Create(x3[l]) - v) & firsts);
+                    a4 = AddSquare(a4, (Vector512.Create(x4[l]) - v) & firsts);
+                    a5 = AddSquare(a5, (Vector512.Create(x5[l]) - v) & firsts);
+                    a6 = AddSquare(a6, (Vector512.Create(x6[l]) - v) & firsts);
+                    a7 = AddSquare(a7, (Vector512.Create(x7[l]) - v) & firsts);
+                }
+                float* to = output + (panel * Panel);
+                StoreSums(a0, a1, to + ((long)i * stride), to + ((long)i1 * stride));
+                StoreSums(a2, a3, to + ((long)i2 * stride), to + ((long)i3 * stride));
+                StoreSums(a4, a5, to + ((long)i4 * stride), to + ((long)i5 * stride));
+                StoreSums(a6, a7, to + ((long)i6 * stride), to + ((long)i7 * stride));
+            }
+        }
+    }
+
+    // Two coordinates, in every two lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Two(float* x) => Vector512.Create(*(double*)x).AsSingle();
+
+    // The sums of every two lanes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreSums(Vector512<float> a, Vector512<float> b, float* toA, float* toB)
+    {
+        Vector512<int> even = Vector512<int>.Indices + Vector512<int>.Indices;
+        Vector512<float> sums = Avx512F.PermuteVar16x32x2(a, even, b) + Avx512F.PermuteVar16x32x2(a, even + Vector512<int>.One, b);
+        sums.GetLower().Store(toA);
+        sums.GetUpper().Store(toB);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> AddSquare(Vector512<float> sum, Vector512<float> difference) => Vector512.MultiplyAddEstimate(difference, difference, sum);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> AddSquare(Vector256<float> sum, Vector256<float> difference) => Vector256.MultiplyAddEstimate(difference, difference, sum);
