@@ -510,7 +510,7 @@ internal sealed unsafe class GroupAssigner<TVector, TLanes, TBounds> : IAssigner
     private static int OwnLane(int own, int group) => own >= 0 && own / TLanes.Count == group ? own % TLanes.Count : -1;
 
     // The dot product of a row, put into the frame on the way, and its own centroid, and the row's squared norm: fewer roundings on the way of a
-    // product than the panel kernel has (Depth).
+    // product than the panel kernel has (Depth). Meanwhile the next row and its centroid come into the cache: rows that are visited lie apart.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float Dot(float* x, float scale, float* shift, float* c, int length, float* next, float* nextCentroid, out float norm)
     {

@@ -69,11 +69,12 @@ internal sealed unsafe class VnniLoop
         var code = new X64Assembler();
         foreach (Register register in saved)
             code.Push(register);
-        code.Load(c, argument, (int)Marshal.OffsetOf<Arguments>(nameof(Arguments.C)));
-        code.Load(bytes, argument, (int)Marshal.OffsetOf<Arguments>(nameof(Arguments.Bytes)));
-        code.Load(sums, argument, (int)Marshal.OffsetOf<Arguments>(nameof(Arguments.Sums)));
+        Arguments shape;
+        code.Load(c, argument, Offset(&shape, &shape.C));
+        code.Load(bytes, argument, Offset(&shape, &shape.Bytes));
+        code.Load(sums, argument, Offset(&shape, &shape.Sums));
         for (int i = 0; i < Rows; i++)
-            code.Load(Register.R8 + i, argument, (int)Marshal.OffsetOf<Arguments>(nameof(Arguments.X)) + (i * sizeof(long)));
+            code.Load(Register.R8 + i, argument, Offset(&shape, &shape.X) + (i * sizeof(long)));
         for (int sum = 0; sum < Rows * vectors; sum++)
             code.ClearVector(firstSum + sum);
         code.Clear(offset);
@@ -101,6 +102,8 @@ internal sealed unsafe class VnniLoop
         code.Return();
         return code.Code;
     }
+
+    private static int Offset(void* start, void* field) => (int)((byte*)field - (byte*)start);
 
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
