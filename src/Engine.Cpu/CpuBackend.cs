@@ -44,7 +44,7 @@ public sealed class CpuBackend : IBackend
         DeviceName(Environment.ProcessorCount), DeviceKind.Cpu, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, "float32 scores, certified")
         {
             ComputeUnits = Environment.ProcessorCount,
-            Kernels = [$"float32 and int16 scores in vectors of {VectorWidth.Bits} bits", "sums and uncertain rows on the same threads"],
+            Kernels = [$"float32 and int16 scores in vectors of {VectorWidth.Bits} bits{Int16Instruction()}", "sums and uncertain rows on the same threads"],
         }], null);
 
     /// <inheritdoc/>
@@ -59,6 +59,10 @@ public sealed class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public void Dispose() { }
+
+    private static string Int16Instruction() => VectorWidth.Bits == 32 * VnniLoop.Lanes
+        ? VnniLoop.Shared is null ? "" : ", int16 by AVX512-VNNI"
+        : PortableLanes.FusesPairs ? ", int16 by AVX-VNNI" : "";
 
     private static string DeviceName(int threads) =>
         $"{threads} {(threads == 1 ? "thread" : "threads")}, {VectorWidth.Bits}-bit vectors";
