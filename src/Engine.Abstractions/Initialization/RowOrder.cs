@@ -26,6 +26,7 @@ internal sealed unsafe class RowOrder
     private const int TileRows = Potentials.BlockRows;
     private const int ChunkRows = 8 * TileRows;
     private const int Ahead = 12; // rows
+    private const int Lanes = 16; // of a vector that rows are listed by
 
     private static Vector256<int> Powers => Vector256.Create(1, 2, 4, 8, 16, 32, 64, 128);
 
@@ -222,7 +223,7 @@ internal sealed unsafe class RowOrder
         scratch.Hits += hits;
     }
 
-    // Lists the rows of a tile that are in reach, 16 at a time, as the loop after it does one by one; returns how many rows were looked at.
+    // Lists the rows of a tile that are in reach, a vector at a time, as the loop after it does one by one; returns how many rows were looked at.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int ListByVectors(int start, int[] list, float[] thresholds, out int listed)
     {
@@ -232,7 +233,7 @@ internal sealed unsafe class RowOrder
         fixed (byte* owners = &Owners[start])
         fixed (int* rows = list)
         {
-            for (; i <= count - 16; i += 16)
+            for (; i <= count - Lanes; i += Lanes)
             {
                 Vector512<float> threshold = Vector512.Load(all + i);
                 var owned = Vector512.Create(
@@ -356,8 +357,8 @@ internal sealed unsafe class RowOrder
     private sealed class Scratch(int stride)
     {
         // With room for a vector past the last.
-        public readonly int[] Rows = new int[stride == 0 ? 0 : TileRows + 16];
-        public readonly float[] Thresholds = new float[stride == 0 ? 0 : TileRows + 16];
+        public readonly int[] Rows = new int[stride == 0 ? 0 : TileRows + Lanes];
+        public readonly float[] Thresholds = new float[stride == 0 ? 0 : TileRows + Lanes];
         public readonly uint[] Masks = new uint[stride == 0 ? 0 : TileRows];
         public readonly double[] Weights = new double[stride == 0 ? 0 : TileRows];
         public readonly float[] Distances = new float[TileRows * stride];

@@ -76,15 +76,28 @@ internal sealed unsafe class TrialDistances
         int width = Vector512.IsHardwareAccelerated ? Lanes : Lanes / 2;
         int pairs = BitOperations.PopCount(active);
         int steps = Wide ? PackedDimensions / 2 : _dimensions;
-        if (_dimensions < Lanes || (_packed.Length > 0 && _panels * steps < pairs * ((_dimensions / width) + 4)))
-        {
-            if (Wide)
-                TrialPairs(list, count, output);
-            else
-                TrialLanes(list, count, output);
-        }
-        else
+        bool lanesAreTrials = _dimensions < Lanes || (_packed.Length > 0 && _panels * steps < pairs * ((_dimensions / width) + 4));
+        if (!lanesAreTrials)
             DimensionLanes(list, count, active, output);
+        else if (Wide)
+            TrialPairs(list, count, output);
+        else
+            TrialLanes(list, count, output);
+    }
+
+    // Where the rows of a tile are, and where their distances go. Past the end the last row is computed again, into the same place.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void TakeRows(int* list, int first, int count, float* output, int stride, float** x, float** to)
+    {
+        int d = _dimensions;
+        for (int ahead = first + Ahead; ahead < Math.Min(first + Ahead + TileRows, count); ahead++)
+            Prefetch(_rows + ((long)list[ahead] * d), d);
+        for (int r = 0; r < TileRows; r++)
+        {
+            int i = Math.Min(first + r, count - 1);
+            x[r] = _rows + ((long)list[i] * d);
+            to[r] = output + ((long)i * stride);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -92,22 +105,12 @@ internal sealed unsafe class TrialDistances
     {
         int d = _dimensions, panels = _panels, stride = panels * Panel;
         float* packed = (float*)Unsafe.AsPointer(ref _packed[0]);
+        float** x = stackalloc float*[TileRows];
+        float** to = stackalloc float*[TileRows];
         for (int i = 0; i < count; i += TileRows)
         {
-            for (int ahead = i + Ahead; ahead < Math.Min(i + Ahead + TileRows, count); ahead++)
-                Prefetch(_rows + ((long)list[ahead] * d), d);
-            // Past the end the last row is computed again, into the same place.
-            int last = count - 1;
-            int i1 = Math.Min(i + 1, last), i2 = Math.Min(i + 2, last), i3 = Math.Min(i + 3, last);
-            int i4 = Math.Min(i + 4, last), i5 = Math.Min(i + 5, last), i6 = Math.Min(i + 6, last), i7 = Math.Min(i + 7, last);
-            float* x0 = _rows + ((long)list[i] * d);
-            float* x1 = _rows + ((long)list[i1] * d);
-            float* x2 = _rows + ((long)list[i2] * d);
-            float* x3 = _rows + ((long)list[i3] * d);
-            float* x4 = _rows + ((long)list[i4] * d);
-            float* x5 = _rows + ((long)list[i5] * d);
-            float* x6 = _rows + ((long)list[i6] * d);
-            float* x7 = _rows + ((long)list[i7] * d);
+            TakeRows(list, i, count, output, stride, x, to);
+            float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5], x6 = x[6], x7 = x[7];
             float* c = packed;
             for (int panel = 0; panel < panels; panel++)
             {
@@ -124,15 +127,15 @@ internal sealed unsafe class TrialDistances
                     a6 = AddSquare(a6, Vector256.Create(x6[l]) - v);
                     a7 = AddSquare(a7, Vector256.Create(x7[l]) - v);
                 }
-                float* to = output + (panel * Panel);
-                a0.Store(to + ((long)i * stride));
-                a1.Store(to + ((long)i1 * stride));
-                a2.Store(to + ((long)i2 * stride));
-                a3.Store(to + ((long)i3 * stride));
-                a4.Store(to + ((long)i4 * stride));
-                a5.Store(to + ((long)i5 * stride));
-                a6.Store(to + ((long)i6 * stride));
-                a7.Store(to + ((long)i7 * stride));
+                int place = panel * Panel;
+                a0.Store(to[0] + place);
+                a1.Store(to[1] + place);
+                a2.Store(to[2] + place);
+                a3.Store(to[3] + place);
+                a4.Store(to[4] + place);
+                a5.Store(to[5] + place);
+                a6.Store(to[6] + place);
+                a7.Store(to[7] + place);
             }
         }
     }
@@ -144,22 +147,12 @@ internal sealed unsafe class TrialDistances
         bool isOdd = d % 2 != 0;
         Vector512<float> firsts = Vector512.Create(0xFFFF_FFFFL).AsSingle(); // the first lane of every two
         float* packed = (float*)Unsafe.AsPointer(ref _packed[0]);
+        float** x = stackalloc float*[TileRows];
+        float** to = stackalloc float*[TileRows];
         for (int i = 0; i < count; i += TileRows)
         {
-            for (int ahead = i + Ahead; ahead < Math.Min(i + Ahead + TileRows, count); ahead++)
-                Prefetch(_rows + ((long)list[ahead] * d), d);
-            // Past the end the last row is computed again, into the same place.
-            int last = count - 1;
-            int i1 = Math.Min(i + 1, last), i2 = Math.Min(i + 2, last), i3 = Math.Min(i + 3, last);
-            int i4 = Math.Min(i + 4, last), i5 = Math.Min(i + 5, last), i6 = Math.Min(i + 6, last), i7 = Math.Min(i + 7, last);
-            float* x0 = _rows + ((long)list[i] * d);
-            float* x1 = _rows + ((long)list[i1] * d);
-            float* x2 = _rows + ((long)list[i2] * d);
-            float* x3 = _rows + ((long)list[i3] * d);
-            float* x4 = _rows + ((long)list[i4] * d);
-            float* x5 = _rows + ((long)list[i5] * d);
-            float* x6 = _rows + ((long)list[i6] * d);
-            float* x7 = _rows + ((long)list[i7] * d);
+            TakeRows(list, i, count, output, stride, x, to);
+            float* x0 = x[0], x1 = x[1], x2 = x[2], x3 = x[3], x4 = x[4], x5 = x[5], x6 = x[6], x7 = x[7];
             float* c = packed;
             for (int panel = 0; panel < panels; panel++)
             {
@@ -190,11 +183,11 @@ internal sealed unsafe class TrialDistances
                     a6 = AddSquare(a6, (Vector512.Create(x6[l]) - v) & firsts);
                     a7 = AddSquare(a7, (Vector512.Create(x7[l]) - v) & firsts);
                 }
-                float* to = output + (panel * Panel);
-                StoreSums(a0, a1, to + ((long)i * stride), to + ((long)i1 * stride));
-                StoreSums(a2, a3, to + ((long)i2 * stride), to + ((long)i3 * stride));
-                StoreSums(a4, a5, to + ((long)i4 * stride), to + ((long)i5 * stride));
-                StoreSums(a6, a7, to + ((long)i6 * stride), to + ((long)i7 * stride));
+                int place = panel * Panel;
+                StoreSums(a0, a1, to[0] + place, to[1] + place);
+                StoreSums(a2, a3, to[2] + place, to[3] + place);
+                StoreSums(a4, a5, to[4] + place, to[5] + place);
+                StoreSums(a6, a7, to[6] + place, to[7] + place);
             }
         }
     }

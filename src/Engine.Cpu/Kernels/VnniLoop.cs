@@ -38,8 +38,8 @@ internal sealed unsafe class VnniLoop
     /// <summary>Whether the processor has the instruction.</summary>
     public static bool IsSupported => Avx512BW.IsSupported && Environment.Is64BitProcess && (X86Base.CpuId(7, 0).Ecx & (1 << 11)) != 0;
 
-    /// <summary>Makes the loop; null where there is no such instruction or the system refuses.</summary>
-    public static VnniLoop? TryCreate() =>
+    // Null where there is no such instruction or the system refuses.
+    private static VnniLoop? TryCreate() =>
         IsSupported && MachineCode.TryCreate(Assemble(1)) is { } one && MachineCode.TryCreate(Assemble(2)) is { } two ? new VnniLoop(one, two) : null;
 
     /// <summary>Multiplies a tile of this many vectors, 1 or 2; the sums go to <see cref="Int16Tile.Sums"/>, row by row.</summary>
